@@ -1,1 +1,3 @@
+//! The `jethook` command.
+
 fn main() {}

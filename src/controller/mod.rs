@@ -1,0 +1,3 @@
+//! Endpoints in, from one of two sources; routes and statuses out.
+
+pub mod core;

@@ -1,0 +1,1 @@
+//! HTTP in: accept, verify, store, answer.

@@ -1,0 +1,340 @@
+//! How a sender signs: bytes and keys in, verdict out. Pure: no clock, no network, no global.
+
+mod delivery;
+mod rejection;
+mod spec;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use jiff::Timestamp;
+
+pub use delivery::Delivery;
+pub use rejection::Rejection;
+pub use spec::Verification;
+
+use crate::secret::Secret;
+
+/// What a scheme needs to know of the endpoint when it is compiled.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// `spec.parameters` of the endpoint.
+    pub parameters: &'a BTreeMap<String, String>,
+    /// The URL at which the provider reaches the endpoint, without a query, where it is known.
+    pub url: Option<&'a str>,
+    /// The endpoint's own `timestampTolerance`.
+    pub tolerance: Option<Duration>,
+}
+
+/// A fault found when a scheme is compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Whose fault it is.
+    pub kind: FaultKind,
+    /// Where: a path below `verification` (`hmac.signed`), or the parameter's name (`topicArn`), or `timestampTolerance`.
+    pub field: String,
+    /// What is wrong and how to mend it, lower case, no full stop.
+    pub message: String,
+}
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The description of the scheme itself is wrong.
+    Verification,
+    /// A parameter that the endpoint gives, or should give, is wrong.
+    Parameter,
+    /// The endpoint's timestamp tolerance can't be used with this scheme.
+    Tolerance,
+}
+
+/// What one key of a scheme is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    /// `signing`, `verifyToken`, `basic`, …
+    pub name: String,
+    /// What the key is and where the provider shows it.
+    pub description: String,
+    /// Whether a route without one is closed.
+    pub required: bool,
+}
+
+/// What the provider's signature covers.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Authenticates {
+    /// The sender alone: a token or a signature over nothing of the request.
+    Sender,
+    /// Some fields of the request, not its whole body.
+    Fields,
+    /// The whole body.
+    Body,
+}
+
+/// An answer that an entry asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The content type, where there is a body.
+    pub content_type: Option<HeaderValue>,
+    /// Further headers that the entry names.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// A delivery whose signature is right. Only [`Scheme::verify`] makes one.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    event: Option<String>,
+    id: Option<DeliveryId>,
+    time: Option<Timestamp>,
+    fingerprint: Option<String>,
+    keys: Vec<usize>,
+}
+
+/// The provider's own id of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryId {
+    /// The id as received.
+    pub value: String,
+    /// Whether the signature covers it.
+    pub is_signed: bool,
+}
+
+impl Verified {
+    /// The event type as the provider names it, before it becomes subject tokens.
+    #[must_use]
+    pub fn event(&self) -> Option<&str> {
+        self.event.as_deref()
+    }
+
+    /// The delivery id, where the entry names one and the delivery has it (a batch with several different ids has none).
+    #[must_use]
+    pub fn id(&self) -> Option<&DeliveryId> {
+        self.id.as_ref()
+    }
+
+    /// When the event happened by the provider's word, where that is signed.
+    #[must_use]
+    pub fn time(&self) -> Option<Timestamp> {
+        self.time
+    }
+
+    /// A digest of the signed parts save the time, at most 64 characters of `[A-Za-z0-9_-]`: there whenever the id is not
+    /// itself signed and the scheme signs anything of the request. Equal for two deliveries of the same signed content.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
+    }
+
+    /// Which keys verified it: the `index` values given to [`Scheme::keyring`].
+    #[must_use]
+    pub fn keys(&self) -> &[usize] {
+        &self.keys
+    }
+}
+
+/// What a delivery that verified turns out to be.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// An event to store.
+    Event(Verified),
+    /// A handshake: nothing to store, this is the answer.
+    Greeting(Reply),
+}
+
+/// A key handed to [`Scheme::keyring`].
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// The caller's number for it, given back in [`Verified::keys`] and [`KeyFault`].
+    pub index: usize,
+    /// The use it serves.
+    pub r#use: String,
+    /// Its bytes as they stand in the Secret.
+    pub secret: Secret,
+}
+
+/// A key that can't serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFault {
+    /// The caller's number for it.
+    pub index: usize,
+    /// What form is expected; never says anything of the value.
+    pub message: String,
+}
+
+/// The keys of one endpoint, decoded for its scheme.
+#[derive(Clone, Debug, Default)]
+pub struct Keyring {}
+
+/// A compiled scheme: templates parsed, names checked, parameters put in. Holds no key.
+#[derive(Clone, Debug)]
+pub struct Scheme {}
+
+/// What to sign: the request that [`Scheme::sign`] completes.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The request method.
+    pub method: Method,
+    /// The full URL; a token may be appended to its path or query.
+    pub url: String,
+    /// Headers so far.
+    pub headers: Vec<(String, String)>,
+    /// The body; a scheme that signs in the body may alter it.
+    pub body: Bytes,
+    /// Event type to announce, where the entry takes it from a header.
+    pub event: Option<String>,
+    /// Delivery id to announce, where the entry takes it from a header.
+    pub id: Option<String>,
+}
+
+impl Scheme {
+    /// Compiles a description for one endpoint.
+    ///
+    /// # Errors
+    /// Every fault of the description, the parameters and the tolerance, not just the first.
+    pub fn compile(spec: &Verification, context: Context<'_>) -> Result<Self, Vec<Fault>> {
+        let _ = (spec, context);
+        unimplemented!()
+    }
+
+    /// The uses its keys have.
+    #[must_use]
+    pub fn uses(&self) -> &[KeyUse] {
+        unimplemented!()
+    }
+
+    /// Decodes keys; those that can't serve come back as faults, the others are in the ring.
+    #[must_use]
+    pub fn keyring(&self, keys: Vec<Key>) -> (Keyring, Vec<KeyFault>) {
+        let _ = keys;
+        unimplemented!()
+    }
+
+    /// Whether the ring suffices to verify anything: every required use has a key and at least one family is armed.
+    #[must_use]
+    pub fn is_armed(&self, keys: &Keyring) -> bool {
+        let _ = keys;
+        unimplemented!()
+    }
+
+    /// What is checked with these keys, for auditors: `hmac-sha256`, `token+hmac-sha256`, `none`, …
+    #[must_use]
+    pub fn label(&self, keys: &Keyring) -> String {
+        let _ = keys;
+        unimplemented!()
+    }
+
+    /// What the signature covers with these keys.
+    #[must_use]
+    pub fn authenticates(&self, keys: &Keyring) -> Authenticates {
+        let _ = keys;
+        unimplemented!()
+    }
+
+    /// Whether the route takes one more path segment as its token.
+    #[must_use]
+    pub fn owns_path_token(&self) -> bool {
+        unimplemented!()
+    }
+
+    /// The methods that the route takes, handshakes included, in the order for `Allow`.
+    #[must_use]
+    pub fn methods(&self) -> &[Method] {
+        unimplemented!()
+    }
+
+    /// Whether the entry names a delivery id at all, and whether it says that its bodies are unique.
+    #[must_use]
+    pub fn identifies(&self) -> Identifies {
+        unimplemented!()
+    }
+
+    /// The request headers that carry event type, id, time and signature: stored with the event so that it can be verified
+    /// again. Never one that carries a bearer secret.
+    #[must_use]
+    pub fn evidence(&self) -> &[HeaderName] {
+        unimplemented!()
+    }
+
+    /// Query parameters that carry a secret and must be removed before the query is stored.
+    #[must_use]
+    pub fn secret_query(&self) -> &[String] {
+        unimplemented!()
+    }
+
+    /// Whether an encoded body (`Content-Encoding`) is what the sender signs.
+    #[must_use]
+    pub fn signs_encoded(&self) -> bool {
+        unimplemented!()
+    }
+
+    /// The sender's own time limit for an answer, where known.
+    #[must_use]
+    pub fn time_limit(&self) -> Option<Duration> {
+        unimplemented!()
+    }
+
+    /// For how long the sender retries, where known.
+    #[must_use]
+    pub fn retry_for(&self) -> Option<Duration> {
+        unimplemented!()
+    }
+
+    /// The answer to an accepted event, where the entry has its own.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Reply> {
+        unimplemented!()
+    }
+
+    /// Whether an unsigned handshake could need the body to be recognised or answered.
+    #[must_use]
+    pub fn greets_by_body(&self) -> bool {
+        unimplemented!()
+    }
+
+    /// Answers a handshake that comes unsigned; `None` when the request is none. `delivery.body` is empty where the body is
+    /// larger than 8 KiB or [`Self::greets_by_body`] is false.
+    ///
+    /// # Errors
+    /// [`Rejection::Handshake`] when it is one and its proof is wrong.
+    pub fn greet(&self, keys: &Keyring, delivery: &Delivery<'_>) -> Option<Result<Reply, Rejection>> {
+        let _ = (keys, delivery);
+        unimplemented!()
+    }
+
+    /// Verifies a delivery: signatures and tokens, then the form of the body, bound parameters, signed handshakes.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn verify(&self, keys: &Keyring, delivery: &Delivery<'_>, now: Timestamp) -> Result<Verdict, Rejection> {
+        let _ = (keys, delivery, now);
+        unimplemented!()
+    }
+
+    /// Signs a request as the provider would; what `jethook send` and the tests rest on.
+    ///
+    /// # Errors
+    /// What keeps it from being signed (no private key, say), in words for a person.
+    pub fn sign(&self, keys: &Keyring, draft: Draft, now: Timestamp) -> Result<Draft, String> {
+        let _ = (keys, draft, now);
+        unimplemented!()
+    }
+}
+
+/// What an entry offers to tell one delivery from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identifies {
+    /// It names a delivery id.
+    Id,
+    /// It names none, but says that no two events have the same body.
+    UniqueBodies,
+    /// Neither.
+    Nothing,
+}
