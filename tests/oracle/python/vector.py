@@ -1,0 +1,20 @@
+"""Writes one vector file. Everything that goes in is fixed, so a second run gives the same bytes."""
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2] / "vectors"
+
+NOW = 1795478400  # 2026-11-24T00:00:00Z, the clock of all vectors made here.
+DATE = "2026-11-24"
+
+
+def write(provider, name, vector):
+    folder = ROOT / provider
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(vector, ensure_ascii=False, indent=2) + "\n"
+    (folder / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def compact(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
