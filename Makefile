@@ -1,0 +1,66 @@
+# What people type; each target says its steps and how long they take cold. The work is done by cargo and tests/*.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# KEEP=1 leaves the demo running.
+export KEEP
+
+# The steps follow one another: cargo and Go use all cores by themselves.
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## this list
+	@while IFS= read -r line; do \
+	  if [[ $$line =~ ^([a-z-]+):.*'## '(.*)$$ ]]; then printf '  make %-12s %s\n' "$${BASH_REMATCH[1]}" "$${BASH_REMATCH[2]}"; fi; \
+	done <$(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: ## a control plane, NATS and jethook on this machine: from kubectl apply to verified events (KEEP=1: leave it on)
+	@tests/demo/demo.sh
+
+.PHONY: quickstart
+quickstart: ## the same without Kubernetes, from YAML files: nothing big to build (KEEP=1: leave it on)
+	@tests/demo/quickstart.sh
+
+.PHONY: test
+test: ## everything that must hold: format, lints, unit tests, and tests against a real apiserver and nats-server
+	@echo '== make test: 20 to 30 minutes cold on two cores, about 5 when built before'
+	@echo '== 1/5 what this machine has'
+	@tests/tools/check.sh --lint kube-apiserver etcd kubectl nats-server
+	@echo '== 2/5 cargo fmt --check'
+	@cargo fmt --check
+	@echo '== 3/5 kube-apiserver, etcd, kubectl, nats-server (10 minutes cold, then kept for every clone)'
+	@tests/tools/tools.sh
+	@echo '== 4/5 cargo clippy (4 minutes cold)'
+	@cargo clippy --all-targets --locked -- -D warnings
+	@echo '== 5/5 cargo test (10 minutes cold)'
+	@tools=$$(tests/tools/tools.sh --print) && JETHOOK_TEST_TOOLS=$$tools cargo test --locked
+	@echo '== make test: all passed'
+
+.PHONY: test-unit
+test-unit: ## the tests that need no other program
+	@cargo test --locked --lib
+
+.PHONY: build
+build: ## target/release/jethook
+	@cargo build --release --locked
+
+.PHONY: fmt
+fmt: ## format the code
+	@cargo fmt
+
+.PHONY: lint
+lint: ## clippy, warnings denied
+	@cargo clippy --all-targets --locked -- -D warnings
+
+.PHONY: generate
+generate: ## write the generated files again (CRDs, pages) after a change of what they come from
+	@UPDATE=1 cargo test --locked generated
+
+.PHONY: tools
+tools: ## provide kube-apiserver, etcd, kubectl and nats-server (10 minutes cold, then kept for every clone)
+	@tests/tools/tools.sh
+
+.PHONY: clean-tools
+clean-tools: ## delete the tools that were built
+	@tests/tools/tools.sh --clean
