@@ -176,6 +176,7 @@ start_nats() {
   await nats-server 20 http_get "$nats_monitor_port" /healthz
 }
 
+# Without a drain delay: no load balancer is there that would have to notice.
 # shellcheck disable=SC2120
 start_jethook() { # more flags
   take_port
@@ -184,7 +185,8 @@ start_jethook() { # more flags
   admin_port=$port
   public_url=http://127.0.0.1:$listen
   start jethook "$jethook" run --nats-url "$nats_url" --stream WEBHOOKS --prefix webhooks \
-    --listen "127.0.0.1:$listen" --admin-listen "127.0.0.1:$admin_port" --public-url "$public_url" "$@"
+    --listen "127.0.0.1:$listen" --admin-listen "127.0.0.1:$admin_port" --public-url "$public_url" \
+    --drain-delay 0s "$@"
   await jethook 30 http_get "$admin_port" /readyz
 }
 
@@ -261,11 +263,11 @@ start_subscriber() {
   # Its output is the list of events; what it has to say goes to its log.
   # shellcheck disable=SC2016
   start subscriber "$BASH" -c 'exec "$@" >"$0"' "$work/events" \
-    "$jethook" tail 'webhooks.>' --nats-url "$nats_url" --stream WEBHOOKS -o json
+    "$jethook" tail 'webhooks.>' --nats-url "$nats_url" --stream WEBHOOKS -o json --all
   await subscriber 10 has_consumer
 }
 
-# The server's word that the subscriber is there, so that no event comes before it.
+# The server's word that the subscriber is there: it gets the events as they come.
 has_consumer() {
   local numbers
   numbers=$(http_get "$nats_monitor_port" /jsz)
