@@ -1,6 +1,10 @@
-//! What the user writes and reads in Kubernetes: types that do nothing.
+//! What the user writes and reads in Kubernetes: types that do nothing, their definition, and what the apiserver would
+//! say of a manifest.
+// `KubeSchema` copies each struct into a function.
+#![expect(unreachable_pub, reason = "of the copies that a derive makes")]
 
 mod condition;
+mod crd;
 mod quantity;
 mod secret_ref;
 mod status;
@@ -8,6 +12,7 @@ mod target;
 mod webhook_endpoint;
 
 pub use condition::{Condition, ConditionStatus, ConditionType, Reason};
+pub use crd::{crd, crd_yaml};
 pub use quantity::quantity_bytes;
 pub use secret_ref::SecretRef;
 pub use status::{SecretInUse, WebhookEndpointStatus};
