@@ -5,10 +5,13 @@ pub mod secret;
 pub mod config;
 pub mod telemetry;
 
+pub mod health;
+
 pub mod scheme;
 
 pub mod catalogue;
 
+#[allow(unreachable_pub, reason = "the KubeSchema derive repeats each struct inside a private function")]
 pub mod api;
 
 pub mod outcome;

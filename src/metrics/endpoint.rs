@@ -1,0 +1,63 @@
+//! The counters of one endpoint.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use jiff::Timestamp;
+
+use super::lock;
+use crate::outcome::Outcome;
+use crate::route::KeyName;
+
+/// Counters of one endpoint. Workers hold it through the route: no look-up on the hot path.
+#[derive(Debug, Default)]
+pub struct EndpointMetrics {
+    deliveries: [AtomicU64; Outcome::ALL.len()],
+    last_stored_seconds: AtomicI64,
+    keys: Mutex<HashMap<KeyName, i64>>,
+}
+
+impl EndpointMetrics {
+    /// Counts one delivery.
+    pub fn count(&self, outcome: Outcome) {
+        if let Some(counter) = self.deliveries.get(outcome.index()) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many ended so.
+    #[must_use]
+    pub fn counted(&self, outcome: Outcome) -> u64 {
+        self.deliveries.get(outcome.index()).map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// Notes that an event was stored, or found stored, at this time.
+    pub fn stored_at(&self, now: Timestamp) {
+        self.last_stored_seconds.store(now.as_second(), Ordering::Relaxed);
+    }
+
+    /// Notes that a key verified a delivery at this time. Cheap when the second has not changed since.
+    pub fn key_used(&self, key: &KeyName, now: Timestamp) {
+        let mut keys = lock(&self.keys);
+        match keys.get_mut(key) {
+            Some(seconds) => *seconds = now.as_second(),
+            None => drop(keys.insert(key.clone(), now.as_second())),
+        }
+    }
+
+    /// Forgets the keys that are no longer named.
+    pub fn retain_keys(&self, named: &[KeyName]) {
+        lock(&self.keys).retain(|key, _| named.contains(key));
+    }
+
+    pub(super) fn last_stored(&self) -> Option<i64> {
+        Some(self.last_stored_seconds.load(Ordering::Relaxed)).filter(|seconds| *seconds != 0)
+    }
+
+    pub(super) fn keys(&self) -> Vec<(KeyName, i64)> {
+        let mut keys: Vec<_> = lock(&self.keys).iter().map(|(key, seconds)| (key.clone(), *seconds)).collect();
+        keys.sort();
+        keys
+    }
+}

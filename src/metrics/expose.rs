@@ -1,0 +1,202 @@
+//! The metrics page: what each metric is, and its rendering.
+
+use std::fmt::Error;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use super::histogram::Snapshot;
+use super::{Histogram, Metrics, lock};
+use crate::outcome::Outcome;
+
+/// What a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The name as it is scraped, `_total` included.
+    pub name: &'static str,
+    /// Its kind.
+    pub kind: Kind,
+    /// One line of help, no full stop.
+    pub help: &'static str,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+}
+
+/// The kind of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Observations in buckets.
+    Histogram,
+}
+
+impl Description {
+    /// The name of the family, which a counter's `_total` is no part of.
+    #[must_use]
+    pub fn family(&self) -> &'static str {
+        self.name.strip_suffix("_total").unwrap_or(self.name)
+    }
+}
+
+macro_rules! metrics {
+    ($($constant:ident = $name:literal $kind:ident [$($label:literal),*] $help:literal;)+) => {
+        $(const $constant: Description =
+            Description { name: $name, kind: Kind::$kind, help: $help, labels: &[$($label),*] };)+
+
+        /// Every metric, in the order of the page.
+        pub const ALL: &[Description] = &[$($constant),+];
+    };
+}
+
+metrics! {
+    DELIVERIES = "jethook_deliveries_total" Counter ["namespace", "endpoint", "provider", "outcome"]
+        "Requests by how they ended; those that no endpoint claims have empty labels";
+    DELIVERY_DURATION = "jethook_delivery_duration_seconds" Histogram ["provider"]
+        "From a request's first byte to its answer";
+    PUBLISH_DURATION = "jethook_publish_duration_seconds" Histogram []
+        "From the start of a publish to its ack";
+    BODY_BYTES = "jethook_body_bytes" Histogram [] "Sizes of request bodies that were read whole";
+    INFLIGHT_BYTES = "jethook_inflight_bytes" Gauge [] "Body bytes held in memory";
+    ENDPOINT_READY = "jethook_endpoint_ready" Gauge ["namespace", "endpoint"]
+        "Whether the endpoint's Ready condition is True as this replica judges it";
+    LAST_STORED = "jethook_last_stored_timestamp_seconds" Gauge ["namespace", "endpoint"]
+        "When this replica last stored an event of the endpoint, or found it stored";
+    KEY_LAST_USED = "jethook_key_last_used_timestamp_seconds" Gauge ["namespace", "endpoint", "secret", "key"]
+        "When a key last verified a delivery on this replica: an old one that stays behind may go";
+    ROUTE_UPDATE = "jethook_route_update_seconds" Histogram []
+        "From the word of a change to the table that serves it";
+    WATCH_LAST_EVENT = "jethook_watch_last_event_timestamp_seconds" Gauge ["kind"]
+        "When the watch of a kind last heard from its source";
+    NATS_CONNECTED = "jethook_nats_connected" Gauge [] "Whether NATS is connected";
+    NATS_RECONNECTS = "jethook_nats_reconnects_total" Counter [] "Times that a connection to NATS came back";
+    LEADER = "jethook_leader" Gauge [] "Whether this replica holds the Lease and writes status";
+    BUILD_INFO = "jethook_build_info" Gauge ["version"] "Always 1; the version is the label";
+}
+
+/// The page in the OpenMetrics text format.
+pub(super) fn render(metrics: &Arc<Metrics>) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Page(Arc::clone(metrics))));
+    let mut page = String::new();
+    // Writing to a string can't fail.
+    let _ = text::encode(&mut page, &registry);
+    page
+}
+
+#[derive(Debug)]
+struct Page(Arc<Metrics>);
+
+impl Collector for Page {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        let metrics = &*self.0;
+        encode_endpoints(metrics, &mut encoder)?;
+        let mut family = open(&mut encoder, &DELIVERY_DURATION)?;
+        for (provider, histogram) in lock(&metrics.durations).iter() {
+            histogram_value(&mut family.encode_family(&[("provider", provider.as_str())])?, histogram)?;
+        }
+        for (description, histogram) in [
+            (&PUBLISH_DURATION, &metrics.publish_duration),
+            (&BODY_BYTES, &metrics.body_bytes),
+            (&ROUTE_UPDATE, &metrics.route_update),
+        ] {
+            histogram_value(&mut open(&mut encoder, description)?, histogram)?;
+        }
+        let mut family = open(&mut encoder, &WATCH_LAST_EVENT)?;
+        for (kind, seconds) in lock(&metrics.watch_events).iter() {
+            family.encode_family(&[("kind", *kind)])?.encode_gauge(seconds)?;
+        }
+        for (description, value) in [
+            (&INFLIGHT_BYTES, metrics.inflight_bytes.load(Ordering::Relaxed)),
+            (&NATS_CONNECTED, u64::from(metrics.is_nats_connected.load(Ordering::Relaxed))),
+            (&LEADER, u64::from(metrics.is_leader.load(Ordering::Relaxed))),
+        ] {
+            open(&mut encoder, description)?.encode_gauge(&value)?;
+        }
+        let reconnects = metrics.nats_reconnects.load(Ordering::Relaxed);
+        open(&mut encoder, &NATS_RECONNECTS)?.encode_counter::<NoLabelSet, _, f64>(&reconnects, None)?;
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        open(&mut encoder, &BUILD_INFO)?.encode_family(&version)?.encode_gauge(&1u64)
+    }
+}
+
+fn encode_endpoints(metrics: &Metrics, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+    let endpoints = lock(&metrics.endpoints);
+    let mut sorted: Vec<_> = endpoints.iter().collect();
+    sorted.sort_by_key(|(endpoint, _)| *endpoint);
+    let mut family = open(encoder, &DELIVERIES)?;
+    for outcome in Outcome::ALL {
+        let unclaimed = metrics.unclaimed.counted(*outcome);
+        count(&mut family, ["", "", ""], *outcome, unclaimed)?;
+        for (endpoint, entry) in &sorted {
+            let labels = [&*endpoint.namespace, &*endpoint.name, &entry.provider];
+            count(&mut family, labels, *outcome, entry.metrics.counted(*outcome))?;
+        }
+    }
+    let mut family = open(encoder, &ENDPOINT_READY)?;
+    for (endpoint, entry) in &sorted {
+        if let Some(is_ready) = entry.is_ready {
+            let labels = [("namespace", &*endpoint.namespace), ("endpoint", &*endpoint.name)];
+            family.encode_family(&labels)?.encode_gauge(&u64::from(is_ready))?;
+        }
+    }
+    let mut family = open(encoder, &LAST_STORED)?;
+    for (endpoint, entry) in &sorted {
+        if let Some(seconds) = entry.metrics.last_stored() {
+            let labels = [("namespace", &*endpoint.namespace), ("endpoint", &*endpoint.name)];
+            family.encode_family(&labels)?.encode_gauge(&seconds)?;
+        }
+    }
+    let mut family = open(encoder, &KEY_LAST_USED)?;
+    for (endpoint, entry) in &sorted {
+        for (key, seconds) in entry.metrics.keys() {
+            let labels = [
+                ("namespace", &*endpoint.namespace),
+                ("endpoint", &*endpoint.name),
+                ("secret", key.secret.as_str()),
+                ("key", key.key.as_str()),
+            ];
+            family.encode_family(&labels)?.encode_gauge(&seconds)?;
+        }
+    }
+    Ok(())
+}
+
+/// A series exists once it was counted.
+fn count(
+    family: &mut MetricEncoder<'_>,
+    [namespace, endpoint, provider]: [&str; 3],
+    outcome: Outcome,
+    value: u64,
+) -> Result<(), Error> {
+    if value == 0 {
+        return Ok(());
+    }
+    let labels =
+        [("namespace", namespace), ("endpoint", endpoint), ("provider", provider), ("outcome", outcome.label())];
+    counter_value(&mut family.encode_family(&labels)?, value)
+}
+
+fn counter_value(encoder: &mut MetricEncoder<'_>, value: u64) -> Result<(), Error> {
+    encoder.encode_counter::<NoLabelSet, _, f64>(&value, None)
+}
+
+fn histogram_value(encoder: &mut MetricEncoder<'_>, histogram: &Histogram) -> Result<(), Error> {
+    let Snapshot { sum, count, buckets } = histogram.snapshot();
+    encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+}
+
+fn open<'a>(encoder: &'a mut DescriptorEncoder<'_>, description: &'a Description) -> Result<MetricEncoder<'a>, Error> {
+    let kind = match description.kind {
+        Kind::Counter => MetricType::Counter,
+        Kind::Gauge => MetricType::Gauge,
+        Kind::Histogram => MetricType::Histogram,
+    };
+    encoder.encode_descriptor(description.family(), description.help, None, kind)
+}
