@@ -5,10 +5,12 @@
 
 mod condition;
 mod crd;
+pub mod manifest;
 mod quantity;
 mod secret_ref;
 mod status;
 mod target;
+mod validate;
 mod webhook_endpoint;
 
 pub use condition::{Condition, ConditionStatus, ConditionType, Reason};
@@ -17,4 +19,5 @@ pub use quantity::quantity_bytes;
 pub use secret_ref::SecretRef;
 pub use status::{SecretInUse, WebhookEndpointStatus};
 pub use target::{LargeBodies, Target};
+pub use validate::{FieldError, Kind, endpoint, validate};
 pub use webhook_endpoint::{Deduplication, DeduplicationKey, Limits, Rate, WebhookEndpoint, WebhookEndpointSpec};
