@@ -198,7 +198,11 @@ impl<'de> Deserialize<'de> for Content {
             }
 
             fn visit_f64<E: de::Error>(self, value: f64) -> Result<Content, E> {
-                let number = Number::from_f64(value).ok_or_else(|| E::custom("JSON has no such number"))?;
+                // A whole number is one however it is written: `1e3` reaches the apiserver as 1000.
+                let number = match format!("{value}").parse::<i64>() {
+                    Ok(whole) => whole.into(),
+                    Err(_) => Number::from_f64(value).ok_or_else(|| E::custom("JSON has no such number"))?,
+                };
                 Ok(Content::Scalar(Value::Number(number)))
             }
 

@@ -2,3 +2,5 @@
 
 mod crd;
 mod generated;
+mod tidy;
+mod validate;

@@ -93,10 +93,17 @@ fn kind_faults(manifest: &Value) -> Vec<FieldError> {
             Some(_) => faults.push(FieldError::new(name, "must be a string")),
         }
     }
-    let version = manifest.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
-    if faults.is_empty() && version.split('/').next() == Some("jethook.dev") && Kind::of(manifest) == Kind::Other {
-        faults
-            .push(FieldError::new("apiVersion", "no such resource; jethook.dev/v1alpha1 has the kind WebhookEndpoint"));
+    if faults.is_empty() {
+        let text = |name| manifest.get(name).and_then(Value::as_str).unwrap_or_default();
+        let message = "no such resource; jethook.dev/v1alpha1 has the kind WebhookEndpoint";
+        match (text("apiVersion"), text("kind")) {
+            ("jethook.dev/v1alpha1", "WebhookEndpoint") => {}
+            ("jethook.dev/v1alpha1", _) => faults.push(FieldError::new("kind", message)),
+            (version, _) if version.split('/').next() == Some("jethook.dev") => {
+                faults.push(FieldError::new("apiVersion", message));
+            }
+            _ => {}
+        }
     }
     faults
 }
