@@ -228,6 +228,12 @@ pub(super) fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// At most so many bytes, whole characters only.
+pub(super) fn cut(text: &str, bytes_max: usize) -> &str {
+    let end = (0..=bytes_max.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    text.get(..end).unwrap_or_default()
+}
+
 /// Growing waits: doubled from `first` up to `last`, with up to a tenth more so that replicas don't march in step.
 #[derive(Clone, Debug)]
 pub(super) struct Backoff {
@@ -334,6 +340,13 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.wait().as_millis() <= 110);
+    }
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(cut("aäb", 2), "a");
+        assert_eq!(cut("aäb", 3), "aä");
+        assert_eq!(cut("aäb", 9), "aäb");
     }
 
     #[tokio::test]

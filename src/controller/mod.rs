@@ -1,6 +1,9 @@
 //! Endpoints in, from one of two sources; routes and statuses out.
 
 pub mod core;
+pub mod endpoints;
 pub mod kube;
 pub mod lease;
-pub mod watch;
+mod ledger;
+pub mod secrets;
+mod watch;
