@@ -5,5 +5,7 @@ pub mod endpoints;
 pub mod kube;
 pub mod lease;
 mod ledger;
+pub mod notice;
+pub mod report;
 pub mod secrets;
 mod watch;
