@@ -128,6 +128,22 @@ fn no_code_names_a_provider() {
     assert!(faults.is_empty(), "a provider is data, not code:\n{}", faults.join("\n"));
 }
 
+#[test]
+fn one_tls_crypto_provider_is_in_the_tree() {
+    let tree = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    let has = |name: &str| tree.lines().any(|line| line.split(' ').next() == Some(name));
+    assert!(has("aws-lc-rs"), "the provider is in the tree");
+    for banned in ["ring", "native-tls", "openssl-sys", "reqwest", "serde_yaml"] {
+        assert!(!has(banned), "{banned} came into the tree; .deny.toml says why it must not");
+    }
+}
+
 /// Whether a line holds an id as a word of its own, in any case.
 fn names(line: &str, id: &str) -> bool {
     let line = line.to_ascii_lowercase();
