@@ -65,11 +65,6 @@ impl Pointer {
         Self { tokens, item: Some(self.tokens.len()) }.checked()
     }
 
-    /// True when it gives a value for each of several items.
-    pub(crate) fn has_items(&self) -> bool {
-        self.item.is_some()
-    }
-
     /// True when it begins inside a text and can be read from one, as a form field's `/!json/…`.
     pub(crate) fn reads_text(&self) -> bool {
         self.tokens.first().is_none_or(Token::is_step)

@@ -177,6 +177,17 @@ impl PointerSet {
         }
     }
 
+    /// Takes a string at `node` that is no text.
+    fn take_unreadable(&self, node: Option<&Node>, found: &mut Found<'_>) {
+        let Some(node) = node else { return };
+        for next in [node.json, node.base64].into_iter().flatten() {
+            found.unreadable(self.node(next));
+        }
+        for pointer in node.xml.iter().map(|(_, pointer)| pointer).chain(&node.leaves) {
+            found.push(*pointer, Match::Composite);
+        }
+    }
+
     fn take_json(&self, at: usize, text: &str, found: &mut Found<'_>) {
         let Some(node) = self.node(at) else { return };
         for care in [Care::Fast, Care::Exact] {

@@ -5,18 +5,20 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize as _, Deserializer};
 use serde_json::value::RawValue;
 
 use super::found::Found;
 use super::{Node, PointerSet};
 use crate::scheme::matched::Match;
 
-/// How a value on the way to others is read. A number beyond a float's range or half a surrogate pair is JSON, but the fast
-/// way fails on it.
+/// How a text is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Care {
+    /// In one pass. A number beyond a float's range or half a surrogate pair on the way to a value makes it fail, although both
+    /// are JSON.
     Fast,
+    /// The text is checked first, then each value on the way before it is gone into.
     Exact,
 }
 
@@ -77,7 +79,12 @@ impl<'s, 't> Scan<'s, 't, '_> {
                     }
                     return Ok(());
                 }
-                None => Match::Composite,
+                None => {
+                    for at in active.clone() {
+                        self.set.take_unreadable(self.node(at), self.found);
+                    }
+                    return Ok(());
+                }
             },
             Some(b'{' | b'[') => Match::Composite,
             Some(b'n') => Match::Null,
@@ -137,15 +144,14 @@ impl<'t> Visitor<'t> for Branch<'_, '_, 't, '_> {
         let Self { scan, active } = self;
         let nodes = active.clone().filter_map(|at| scan.node(at));
         let mut wanted: Vec<_> = nodes.flat_map(|node| &node.first_members).collect();
-        while let Some(Name(name)) = map.next_key()? {
+        while let Some(name) = map.next_key_seed(NameSeed { care: scan.care })? {
             wanted.retain(|(except, pointer)| {
-                let is_first = !except.iter().any(|except| except.as_bytes() == &*name);
-                if is_first {
-                    let name = std::str::from_utf8(&name).map_err(|_| ());
-                    scan.found
-                        .push(*pointer, name.map_or(Match::Composite, |name| Match::Scalar(name.to_owned().into())));
+                let is_passed_over = except.iter().any(|except| except.as_bytes() == &*name);
+                if !is_passed_over {
+                    let name = String::from_utf8(name.to_vec());
+                    scan.found.push(*pointer, name.map_or(Match::Composite, |name| Match::Scalar(name.into())));
                 }
-                !is_first
+                is_passed_over
             });
             let next = scan.descend(&active, |node| {
                 let next = node.names.iter().find(|(known, ..)| known.as_bytes() == &*name).map(|(_, _, next)| *next);
@@ -209,30 +215,44 @@ impl<'t> Visitor<'t> for Branch<'_, '_, 't, '_> {
     }
 }
 
-/// The bytes of a string: half a surrogate pair, which JSON's grammar lets through, makes them other than UTF-8.
-struct Name<'t>(Cow<'t, [u8]>);
+/// Reads a member's name. With half a surrogate pair, which JSON's grammar lets through, it is not UTF-8 and can be had as
+/// bytes only; that way doesn't see bare control characters, so it serves where the text is known to be JSON.
+struct NameSeed {
+    care: Care,
+}
 
-impl<'t> Deserialize<'t> for Name<'t> {
-    fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_bytes(NameVisitor)
+impl<'t> DeserializeSeed<'t> for NameSeed {
+    type Value = Cow<'t, [u8]>;
+
+    fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        match self.care {
+            Care::Fast => deserializer.deserialize_str(self),
+            Care::Exact => deserializer.deserialize_bytes(self),
+        }
     }
 }
 
-struct NameVisitor;
-
-impl<'t> Visitor<'t> for NameVisitor {
-    type Value = Name<'t>;
+impl<'t> Visitor<'t> for NameSeed {
+    type Value = Cow<'t, [u8]>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string")
     }
 
-    fn visit_borrowed_bytes<E>(self, bytes: &'t [u8]) -> Result<Name<'t>, E> {
-        Ok(Name(Cow::Borrowed(bytes)))
+    fn visit_borrowed_str<E>(self, name: &'t str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name.as_bytes()))
     }
 
-    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Name<'t>, E> {
-        Ok(Name(Cow::Owned(bytes.to_owned())))
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.as_bytes().to_owned()))
+    }
+
+    fn visit_borrowed_bytes<E>(self, name: &'t [u8]) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_bytes<E>(self, name: &[u8]) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
     }
 }
 
