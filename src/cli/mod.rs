@@ -138,7 +138,10 @@ mod tests {
     fn a_fault_of_usage_is_one_line() {
         for (args, expected) in [
             (&["jethook", "send"][..], "the following required arguments were not provided: <PROVIDER> <URL>"),
-            (&["jethook", "providers", "--outputt", "json"], "unexpected argument '--outputt' found; tip: a similar argument exists: '--output'"),
+            (
+                &["jethook", "providers", "--outputt", "json"],
+                "unexpected argument '--outputt' found; tip: a similar argument exists: '--output'",
+            ),
         ] {
             let error = Cli::try_parse_from(args).unwrap_err();
             assert_eq!(one_line(&error.to_string()), expected);
