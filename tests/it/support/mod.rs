@@ -1,0 +1,13 @@
+//! What tests share.
+
+pub mod apiserver;
+pub mod eventually;
+pub mod http;
+pub mod kubectl;
+pub mod nats;
+pub mod operator;
+pub mod reaper;
+pub mod runtime;
+pub mod sign;
+pub mod stage;
+pub mod tls;
