@@ -75,9 +75,8 @@ impl Nats {
     #[track_caller]
     pub fn new_in(jetstream: &str, configuration: &str, port: u16) -> Self {
         let (folder, monitor) = (reaper::folder("nats"), free_address());
-        let text = format!(
-            "listen: 127.0.0.1:{port}\nhttp: {monitor}\nmax_pending: 256MB\n{jetstream}\n{configuration}\n"
-        );
+        let text =
+            format!("listen: 127.0.0.1:{port}\nhttp: {monitor}\nmax_pending: 256MB\n{jetstream}\n{configuration}\n");
         fs::write(folder.join("nats.conf"), text.replace("FOLDER", &folder.display().to_string())).unwrap();
         Self { folder, port, monitor, child: None, scheme: "nats" }
     }

@@ -63,7 +63,11 @@ impl Operator {
             ("--drain-delay", "0s"),
         ];
         let mut command = jethook();
-        command.arg("run").args(with_defaults(arguments, &defaults)).stderr(File::create(&log).unwrap()).stdout(Stdio::null());
+        command
+            .arg("run")
+            .args(with_defaults(arguments, &defaults))
+            .stderr(File::create(&log).unwrap())
+            .stdout(Stdio::null());
         adjust(&mut command);
         let child = command.spawn().unwrap();
         reaper::adopt(child.id());
@@ -140,7 +144,13 @@ impl Operator {
     }
 
     #[track_caller]
-    pub fn send_until_within(&self, within: Duration, status: u16, what: &str, request: &Request) -> (Answer, Duration) {
+    pub fn send_until_within(
+        &self,
+        within: Duration,
+        status: u16,
+        what: &str,
+        request: &Request,
+    ) -> (Answer, Duration) {
         eventually(within, what, || {
             let answer = self.send(request);
             if answer.status == status { Ok(answer) } else { Err(format!("{} {}", answer.status, answer.text())) }

@@ -1,7 +1,5 @@
 //! Deliveries signed as the providers' documentation says, with none of jethook's own code.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use data_encoding::{BASE64, HEXLOWER};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -16,7 +14,7 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 
 /// Seconds since 1970.
 pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
+    jiff::Timestamp::now().as_second()
 }
 
 pub fn github_signature(key: &str, body: &[u8]) -> String {

@@ -10,14 +10,19 @@ use serde_json::{Value, json};
 
 use super::apiserver::{Apiserver, apiserver, unique};
 use super::eventually::{SOON, eventually};
+use super::http::Request;
 use super::kubectl::{Said, kubectl};
 use super::nats::{Nats, Stored, nats};
 use super::operator::{Operator, with_defaults};
 use super::reaper;
 use super::runtime::block_on;
+use super::sign;
 
 /// The key of the endpoints that a stage makes by itself.
 pub const KEY: &str = "It's a Secret to Everybody";
+
+/// The body of the pushes that a stage signs.
+pub const PUSH: &str = r#"{"ref":"refs/heads/main"}"#;
 
 /// A test's own corner of the shared servers. Names do not collide, so tests run side by side.
 pub struct Stage {
@@ -30,9 +35,15 @@ pub struct Stage {
 }
 
 enum Source {
-    Cluster { server: &'static Apiserver, client: kube::Client },
+    Cluster {
+        server: &'static Apiserver,
+        client: kube::Client,
+    },
     /// A folder of manifests, and the admin port that tells their statuses.
-    Files { folder: PathBuf, admin: Mutex<Option<SocketAddr>> },
+    Files {
+        folder: PathBuf,
+        admin: Mutex<Option<SocketAddr>>,
+    },
 }
 
 /// A condition as a status has it.
@@ -172,6 +183,11 @@ impl Stage {
         self.endpoint(name, spec);
     }
 
+    /// A push signed with [`KEY`], to the default path of an endpoint.
+    pub fn push(&self, name: &str, id: &str) -> Request {
+        sign::github(&self.path(name), KEY, "push", id, PUSH)
+    }
+
     /// The path that an endpoint has by default.
     pub fn path(&self, name: &str) -> String {
         format!("/{}/{name}", self.namespace)
@@ -186,7 +202,7 @@ impl Stage {
             }
             Source::Files { admin, .. } => {
                 let admin = admin.lock().unwrap().expect("an operator runs");
-                let all = super::http::Request::get("/endpoints").send(admin).ok()?.json();
+                let all = Request::get("/endpoints").send(admin).ok()?.json();
                 all.as_array()?.iter().find(|one| name_of(one) == name).cloned()
             }
         }
@@ -210,12 +226,11 @@ impl Stage {
     /// Waits for a condition to be so, and gives its message.
     #[track_caller]
     pub fn expect(&self, name: &str, of: &str, status: &str, reason: &str) -> String {
-        let (message, _) = eventually(SOON, &format!("{name}: {of}={status}, {reason}"), || {
-            match self.condition(name, of) {
+        let (message, _) =
+            eventually(SOON, &format!("{name}: {of}={status}, {reason}"), || match self.condition(name, of) {
                 Some(found) if found.status == status && found.reason == reason => Ok(found.message),
                 other => Err(format!("{other:?} in {:?}", self.get(name).map(|object| object["status"].clone()))),
-            }
-        });
+            });
         message
     }
 

@@ -62,10 +62,8 @@ impl Authority {
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
         let certificate = parameters.signed_by(&key, &self.issuer).unwrap();
-        let pair = Pair {
-            certificate: self.folder.join(format!("{name}.crt")),
-            key: self.folder.join(format!("{name}.key")),
-        };
+        let pair =
+            Pair { certificate: self.folder.join(format!("{name}.crt")), key: self.folder.join(format!("{name}.key")) };
         fs::write(&pair.certificate, certificate.pem()).unwrap();
         fs::write(&pair.key, key.serialize_pem()).unwrap();
         pair
