@@ -13,7 +13,7 @@ pub struct Manifest {
 }
 
 /// A place in a file, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Place {
     /// The line.
     pub line: u64,
@@ -286,7 +286,27 @@ on: yes
     fn plain_scalars_mean_what_kubectl_takes_them_for() {
         let text = "[y, n, yes, on, NO, True, 0755, 0o17, 1_000, 0x1F, 0b11, 1.0, 1e3, .5, +1, 1., 00, 08, '1', 2001-01-01, ~, 12:30:45]";
         let expected = json!([
-            true, false, true, true, false, true, 493, 15, 1000, 31, 3, 1, 1000, 0.5, 1, 1, 0, 8, "1", "2001-01-01", null,
+            true,
+            false,
+            true,
+            true,
+            false,
+            true,
+            493,
+            15,
+            1000,
+            31,
+            3,
+            1,
+            1000,
+            0.5,
+            1,
+            1,
+            0,
+            8,
+            "1",
+            "2001-01-01",
+            null,
             "12:30:45"
         ]);
         assert_eq!(read(text).unwrap()[0].value(), expected);

@@ -1,1 +1,5 @@
 //! The commands.
+
+pub mod crd;
+mod output;
+pub mod validate;
