@@ -1,17 +1,15 @@
-//! `jethook crd`: the CustomResourceDefinitions as YAML.
+//! `jethook crd`: the `CustomResourceDefinition`s as YAML.
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use super::{Failure, print};
 
-use super::output;
-
-/// Print the CustomResourceDefinitions as YAML, for `kubectl apply --server-side -f -`
+/// Arguments of `jethook crd`.
 #[derive(clap::Args, Clone, Copy, Debug)]
-pub struct Args {}
+pub(super) struct Args {}
 
 /// Prints them, in the order of the files in `crds/`.
-pub fn run(Args {}: Args) -> anyhow::Result<ExitCode> {
-    output::print(&crate::api::crd_yaml()).context("writing to standard output")?;
+pub(super) fn run(Args {}: Args) -> Result<ExitCode, Failure> {
+    print(&crate::api::crd_yaml())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -42,6 +42,8 @@ pub struct Observed {
     pub created: Timestamp,
     /// The resource, or why it does not parse.
     pub resource: Result<Arc<WebhookEndpoint>, String>,
+    /// The status found on the object; it is there for one that does not parse, too.
+    pub status: Option<WebhookEndpointStatus>,
 }
 
 /// Namespace and name of a Secret.

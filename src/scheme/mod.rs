@@ -1,8 +1,14 @@
 //! How a sender signs: bytes and keys in, verdict out. Pure: no clock, no network, no global.
 
 mod delivery;
+mod encoding;
+pub(crate) mod form;
+pub(crate) mod json;
+pub(crate) mod matched;
+pub(crate) mod pointer;
 mod rejection;
 mod spec;
+pub(crate) mod xml;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,6 +18,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 
 pub use delivery::Delivery;
+pub use encoding::Encoding;
 pub use rejection::Rejection;
 pub use spec::Verification;
 

@@ -7,53 +7,51 @@ mod source;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
-
 use self::finding::{Findings, Level};
-use super::output;
+use super::{Failure, print};
 use crate::config::PolicyConfig;
 
-/// Check manifests without a cluster: schema, rules, catalogue, policy, and the paths among the files given
+/// Arguments of `jethook validate`.
 #[derive(clap::Args, Clone, Debug)]
-pub struct Args {
+pub(super) struct Args {
     /// YAML or JSON files; a directory stands for the *.yaml, *.yml and *.json files in it, - for standard input
     #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+    files: Vec<PathBuf>,
     /// Treat a Secret that is not among the files as a fault
     #[arg(long)]
-    pub require_secrets: bool,
+    require_secrets: bool,
     /// What the operator lets namespaces claim.
     #[command(flatten)]
-    pub policy: PolicyConfig,
+    policy: PolicyConfig,
     /// What else the operator is told.
     #[command(flatten)]
-    pub operator: OperatorArgs,
+    operator: OperatorArgs,
     /// How to print what is found
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    output: Output,
 }
 
 /// Flags of `jethook run` that bear on the verdict.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "As the operator has them")]
-pub struct OperatorArgs {
+pub(super) struct OperatorArgs {
     /// The operator's --prefix
     #[arg(long, env = "JETHOOK_PREFIX", default_value = "webhooks")]
-    pub prefix: String,
+    prefix: String,
     /// The operator's --stream
     #[arg(long, env = "JETHOOK_STREAM", default_value = "WEBHOOKS")]
-    pub stream: String,
+    stream: String,
     /// The operator's --cluster-name
     #[arg(long, env = "JETHOOK_CLUSTER_NAME")]
-    pub cluster_name: Option<String>,
+    cluster_name: Option<String>,
     /// The operator's --public-url
     #[arg(long, env = "JETHOOK_PUBLIC_URL")]
-    pub public_url: Option<String>,
+    public_url: Option<String>,
 }
 
 /// How to print what is found.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub(super) enum Output {
     /// Lines for people: FILE:LINE:COLUMN: what.
     Text,
     /// One JSON object.
@@ -61,22 +59,22 @@ pub enum Output {
 }
 
 /// Checks the files. The exit code is 1 when there is a fault, and 2 when a file can't be read.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let files = match source::read(&args.files) {
-        Ok(files) => files,
-        Err(error) => {
-            output::complain(&format!("{error:#}")).context("writing to standard error")?;
-            return Ok(ExitCode::from(2));
-        }
-    };
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let files = source::read(&args.files)?;
+    let (text, is_good) = check(&files, args)?;
+    print(&text)?;
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What there is to say of the files, and whether they are good.
+fn check(files: &[source::File], args: &Args) -> Result<(String, bool), Failure> {
     let mut findings = Findings::default();
-    let objects = source::objects(&files, &mut findings);
+    let objects = source::objects(files, &mut findings);
     judge::judge(&objects, args, &mut findings);
-    let is_faulty = findings.count(Level::Error) > 0;
+    let is_good = findings.count(Level::Error) == 0;
     let text = match args.output {
         Output::Text => findings.text(files.len(), &objects),
-        Output::Json => findings.json(files.len(), &objects)?,
+        Output::Json => findings.json(files.len(), &objects).map_err(|error| Failure::Failed(error.to_string()))?,
     };
-    output::print(&text).context("writing to standard output")?;
-    Ok(if is_faulty { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok((text, is_good))
 }

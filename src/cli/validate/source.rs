@@ -4,9 +4,9 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
 use serde_json::Value;
 
+use super::super::Failure;
 use super::finding::{Findings, Level};
 use crate::api::manifest::{self, Manifest};
 use crate::api::{Kind, validate};
@@ -51,17 +51,20 @@ impl<'a> Objects<'a> {
 }
 
 /// Reads what the command line names.
-pub(super) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<File>> {
+pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<File>, Failure> {
     let mut files = Vec::new();
     for path in paths {
+        let told = |error: io::Error| Failure::Usage(format!("{}: {error}", path.display()));
         if path == Path::new("-") {
             let mut text = String::new();
-            io::stdin().read_to_string(&mut text).context("standard input")?;
+            io::stdin()
+                .read_to_string(&mut text)
+                .map_err(|error| Failure::Usage(format!("standard input: {error}")))?;
             files.push(File { name: "<stdin>".to_owned(), text });
         } else if path.is_dir() {
-            let found = manifests_in(path).with_context(|| path.display().to_string())?;
+            let found = manifests_in(path).map_err(told)?;
             if found.is_empty() {
-                bail!("{}: holds no *.yaml, *.yml or *.json file", path.display());
+                return Err(Failure::Usage(format!("{}: holds no *.yaml, *.yml or *.json file", path.display())));
             }
             for path in found {
                 files.push(file(&path)?);
@@ -73,8 +76,8 @@ pub(super) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<File>> {
     Ok(files)
 }
 
-fn file(path: &Path) -> anyhow::Result<File> {
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+fn file(path: &Path) -> Result<File, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
     Ok(File { name: path.display().to_string(), text })
 }
 
