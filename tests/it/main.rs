@@ -1,1 +1,5 @@
+//! The integration tests.
 
+mod cluster;
+mod support;
+mod tidy;

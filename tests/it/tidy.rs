@@ -101,7 +101,8 @@ fn files_are_read_in_one_sitting() {
 #[test]
 fn nothing_is_left_open() {
     // Put together here, so that this file does not hold them.
-    let words = [["TO", "DO"], ["FIX", "ME"], ["unimplemented", "!("], ["todo", "!("], ["dbg", "!("]].map(|word| word.concat());
+    let words =
+        [["TO", "DO"], ["FIX", "ME"], ["unimplemented", "!("], ["todo", "!("], ["dbg", "!("]].map(|word| word.concat());
     let mut faults = Vec::new();
     for path in rust_files("src").into_iter().chain(rust_files("tests")) {
         let text = fs::read_to_string(&path).unwrap();
