@@ -6,6 +6,7 @@
 mod condition;
 mod crd;
 pub mod manifest;
+mod names;
 mod quantity;
 mod secret_ref;
 mod status;
@@ -15,6 +16,7 @@ mod webhook_endpoint;
 
 pub use condition::{Condition, ConditionStatus, ConditionType, Reason};
 pub use crd::{crd, crd_yaml};
+pub use names::{EndpointRef, KeyName};
 pub use quantity::quantity_bytes;
 pub use secret_ref::SecretRef;
 pub use status::{SecretInUse, WebhookEndpointStatus};

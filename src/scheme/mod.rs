@@ -1,11 +1,15 @@
 //! How a sender signs: bytes and keys in, verdict out. Pure: no clock, no network, no global.
 
 mod delivery;
+pub(crate) mod der;
 mod encoding;
 pub(crate) mod form;
 pub(crate) mod json;
+pub(crate) mod key;
 pub(crate) mod matched;
 pub(crate) mod pointer;
+pub(crate) mod private_key;
+pub(crate) mod public_key;
 mod rejection;
 mod spec;
 pub(crate) mod xml;
@@ -19,6 +23,7 @@ use jiff::Timestamp;
 
 pub use delivery::Delivery;
 pub use encoding::Encoding;
+pub use public_key::Algorithm;
 pub use rejection::Rejection;
 pub use spec::Verification;
 
