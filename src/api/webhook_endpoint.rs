@@ -75,6 +75,11 @@ pub struct WebhookEndpointSpec {
     /// providers (`jethook providers ID -o yaml` shows theirs). Only with provider `custom`, and needed there. A fault
     /// in it is Accepted=False, Invalid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new(
+        "has(self.none) != (has(self.hmac) || has(self.hash) || has(self.publicKey) || has(self.standardWebhooks) || has(self.token) || has(self.jwt) || has(self.httpSignature))"
+    ).message(
+        "must have at least one of hmac, hash, publicKey, standardWebhooks, token, jwt and httpSignature, or none alone"
+    ))]
     pub verification: Option<Verification>,
     /// The keys that deliveries are verified with, from Secrets of the endpoint's own namespace. Of several keys of one
     /// use any may verify, so a key is rotated by adding the new one, changing it at the provider, and removing the old

@@ -72,10 +72,11 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Failure> {
     crate::catalogue::check().map_err(Failure::Usage)?;
     match command {
+        Command::Validate(args) => validate::run(&args),
+        Command::Crd(args) => crd::run(args),
         // Command::Providers(args) => providers::run(args),
         // Command::Send(args) => send::run(args),
         // Command::Tail(args) => tail::run(args),
-mod validate;
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "jethook", &mut io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -2,5 +2,6 @@
 
 mod crd;
 mod generated;
+mod support;
 mod tidy;
 mod validate;
