@@ -2,8 +2,8 @@
 
 mod crd;
 mod failure;
-// mod providers;
-// mod send;
+mod providers;
+mod send;
 // mod tail;
 mod validate;
 
@@ -30,9 +30,9 @@ enum Command {
     /// Print the CustomResourceDefinitions as YAML
     Crd(crd::Args),
     /// List the providers of the catalogue, or show one
-    // Providers(providers::Args),
+    Providers(providers::Args),
     /// Sign a delivery as a provider would, send it and show the answer
-    // Send(send::Args),
+    Send(send::Args),
     /// Show events as they arrive in the stream
     // Tail(tail::Args),
     /// Print shell completions
@@ -74,8 +74,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Validate(args) => validate::run(&args),
         Command::Crd(args) => crd::run(args),
-        // Command::Providers(args) => providers::run(args),
-        // Command::Send(args) => send::run(args),
+        Command::Providers(args) => providers::run(args),
+        Command::Send(args) => send::run(args),
         // Command::Tail(args) => tail::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "jethook", &mut io::stdout());

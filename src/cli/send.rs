@@ -92,11 +92,11 @@ fn sign(args: &Args) -> Result<Draft, Failure> {
     let id = args.id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let body = match &args.body {
         Some(body) => read_body(body)?,
-        None => scheme.sample_body(args.event.as_deref(), &id),
+        None => provider.verification.sample_body(args.event.as_deref(), &id, &parameters),
     };
     let mut headers = args.headers.clone();
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
-        headers.push(("content-type".to_owned(), scheme.content_type().to_owned()));
+        headers.push(("content-type".to_owned(), provider.verification.outline().content_type.to_owned()));
     }
     let draft = Draft { method: Method::POST, url, headers, body, event: args.event.clone(), id: Some(id) };
     scheme.sign(&keyring, draft, Timestamp::now()).map_err(Failure::Failed)

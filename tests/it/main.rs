@@ -1,5 +1,6 @@
 //! The integration tests.
 
+mod cluster;
 mod crd;
 mod generated;
 mod support;
