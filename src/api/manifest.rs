@@ -248,7 +248,9 @@ fn syntax_message(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     let without_place = line.split(" at line ").next().unwrap_or(line);
-    without_place.trim_start_matches("error: ").to_owned()
+    // Advice for whoever calls the parser.
+    let without_advice = without_place.split(", set DuplicateKeyPolicy").next().unwrap_or(without_place);
+    without_advice.trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]

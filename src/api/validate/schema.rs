@@ -18,6 +18,8 @@ static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
         .expect("the definition's schema is one")
 });
 
+const EMPTY: &str = "must not be empty";
+
 /// The object as the apiserver looks at it: without status, without explicit nulls, with defaults.
 pub(super) fn normalised(object: &Value) -> Value {
     let mut object = object.clone();
@@ -37,6 +39,9 @@ pub(super) fn faults(object: &Value) -> Vec<FieldError> {
             ValidationErrorKind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
                 faults.push(FieldError::new(join(&path, name), "is required"));
+            }
+            ValidationErrorKind::Pattern { .. } if error.instance().as_str() == Some("") => {
+                faults.push(FieldError::new(path, EMPTY));
             }
             kind => faults.push(FieldError::new(path, wording(kind, &error.to_string()))),
         }
@@ -200,6 +205,7 @@ fn wording(kind: &ValidationErrorKind, fallback: &str) -> String {
             format!("must be one of {}", options.join(", "))
         }
         ValidationErrorKind::Pattern { pattern } => format!("must match {pattern}"),
+        ValidationErrorKind::MinLength { limit: 1 } => EMPTY.to_owned(),
         ValidationErrorKind::MinLength { limit } => format!("must have at least {limit} characters"),
         ValidationErrorKind::MaxLength { limit } => format!("must have at most {limit} characters"),
         ValidationErrorKind::MinItems { limit } | ValidationErrorKind::MinProperties { limit } => {
