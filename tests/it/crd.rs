@@ -1,4 +1,4 @@
-//! The CustomResourceDefinition as the apiserver and `kubectl explain` see it.
+//! The `CustomResourceDefinition` as the apiserver and `kubectl explain` see it.
 
 use std::process::Command;
 use std::time::Duration;

@@ -100,7 +100,9 @@ fn drop_nulls(value: &mut Value, schema: &Value) {
         }
         Value::Array(items) => {
             if let Some(schema) = below(schema, None) {
-                items.iter_mut().for_each(|item| drop_nulls(item, schema));
+                for item in items {
+                    drop_nulls(item, schema);
+                }
             }
         }
         _ => {}
@@ -142,9 +144,12 @@ fn duplicates(items: &[Value], schema: &Value, path: &str, faults: &mut Vec<Fiel
         _ => Vec::new(),
     };
     let is_set = schema.get("x-kubernetes-list-type").is_some_and(|name| name == "set");
-    let is_same = |a: &Value, b: &Value| match is_set {
-        true => a == b,
-        false => !keys.is_empty() && keys.iter().all(|key| a.get(key).is_some() && a.get(key) == b.get(key)),
+    let is_same = |a: &Value, b: &Value| {
+        if is_set {
+            a == b
+        } else {
+            !keys.is_empty() && keys.iter().all(|key| a.get(key).is_some() && a.get(key) == b.get(key))
+        }
     };
     let what = if is_set { "value".to_owned() } else { keys.join(" and ") };
     for (index, item) in items.iter().enumerate() {
