@@ -21,7 +21,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -439,7 +439,7 @@ struct Candidate {
 impl Candidate {
     async fn start(kubeconfig: &std::path::Path, namespace: &str, name: &str, identity: &str) -> Self {
         let mut cluster = connect(&source(kubeconfig), None).await.unwrap();
-        cluster.lease_namespace = namespace.to_owned();
+        namespace.clone_into(&mut cluster.lease_namespace);
         let (sender, leading) = watch::channel(false);
         let stop = CancellationToken::new();
         let task = tokio::spawn(lease::run(cluster, name.to_owned(), identity.to_owned(), sender, stop.clone()));

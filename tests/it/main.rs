@@ -1,4 +1,11 @@
 //! The integration tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    reason = "a test fails by a panic, and nothing imports it"
+)]
 
 mod cluster;
 mod support;

@@ -64,9 +64,8 @@ impl Apiserver {
         fs::write(folder.join("service-account.key"), keys.serialize_pem()).unwrap();
         fs::write(folder.join("service-account.pub"), keys.public_key_pem()).unwrap();
         fs::write(folder.join("audit.yaml"), AUDIT_POLICY).unwrap();
-        let tokens: String =
-            USERS.iter().map(|user| format!("{},{user},{user}{}\n", token(user), groups(user))).collect();
-        fs::write(folder.join("tokens.csv"), tokens).unwrap();
+        let tokens = USERS.map(|user| format!("{},{user},{user}{}", token(user), groups(user)));
+        fs::write(folder.join("tokens.csv"), tokens.join("\n")).unwrap();
 
         let etcd_url = format!("http://127.0.0.1:{client_port}");
         let peer_url = format!("http://127.0.0.1:{peer_port}");
