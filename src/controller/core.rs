@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::api::{WebhookEndpoint, WebhookEndpointStatus};
 use crate::route::EndpointRef;
 use crate::secret::Secret;
-use crate::store::{View, Wanted};
+use crate::stream::{View, Wanted};
 
 /// What a source tells the controller.
 #[derive(Clone, Debug)]

@@ -1,8 +1,20 @@
 //! How a sender signs: bytes and keys in, verdict out. Pure: no clock, no network, no global.
 
 mod delivery;
+pub(crate) mod der;
+mod encoding;
+pub(crate) mod form;
+pub(crate) mod json;
+pub(crate) mod key;
+pub(crate) mod matched;
+mod outline;
+pub(crate) mod pointer;
+pub(crate) mod private_key;
+pub(crate) mod public_key;
 mod rejection;
+mod sample;
 mod spec;
+pub(crate) mod xml;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,6 +24,9 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 
 pub use delivery::Delivery;
+pub use encoding::Encoding;
+pub use outline::{Named, Outline};
+pub use public_key::Algorithm;
 pub use rejection::Rejection;
 pub use spec::Verification;
 

@@ -8,5 +8,8 @@
 )]
 
 mod cluster;
+mod crd;
+mod generated;
 mod support;
 mod tidy;
+mod validate;

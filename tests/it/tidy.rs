@@ -7,19 +7,20 @@ use std::path::{Path, PathBuf};
 /// Which modules each module may import; the table of `src/README.md`.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("secret", &[]),
-    ("config", &["api", "secret"]),
-    ("telemetry", &["config"]),
     ("health", &[]),
     ("scheme", &["secret"]),
     ("catalogue", &["scheme"]),
     ("api", &["catalogue", "scheme"]),
+    ("config", &["api", "secret"]),
+    ("telemetry", &["config"]),
     ("outcome", &["scheme"]),
-    ("metrics", &["outcome", "route"]),
-    ("route", &["api", "catalogue", "config", "metrics", "scheme", "secret", "store"]),
-    ("event", &["route", "scheme"]),
-    ("store", &["config", "event", "metrics", "outcome", "route", "secret"]),
-    ("receiver", &["config", "event", "health", "metrics", "outcome", "route", "scheme", "store"]),
-    ("controller", &["api", "catalogue", "config", "health", "metrics", "route", "scheme", "secret", "store"]),
+    ("metrics", &["api", "outcome"]),
+    ("stream", &[]),
+    ("route", &["api", "catalogue", "config", "metrics", "scheme", "secret", "stream"]),
+    ("event", &["api", "route", "scheme"]),
+    ("store", &["config", "event", "metrics", "outcome", "route", "secret", "stream"]),
+    ("receiver", &["api", "config", "event", "health", "metrics", "outcome", "route", "scheme", "store"]),
+    ("controller", &["api", "catalogue", "config", "health", "metrics", "route", "scheme", "secret", "stream"]),
     ("admin", &["health", "metrics"]),
 ];
 

@@ -1,0 +1,158 @@
+//! `jethook providers`: the catalogue.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use comfy_table::Table;
+use serde_json::{Value, json};
+
+use super::{Failure, Output, print};
+use crate::catalogue::{self, Provider};
+use crate::scheme::{Named, Outline};
+
+/// Arguments of `jethook providers`.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Show this one, with a ready `WebhookEndpoint`
+    id: Option<String>,
+    /// Form of the result
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
+    let Args { id, output } = args;
+    let text = match id {
+        None => list(output)?,
+        Some(id) => one(find(&id)?, output)?,
+    };
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The entry, or a failure that names the nearest id.
+pub(super) fn find(id: &str) -> Result<&'static Provider, Failure> {
+    catalogue::find(id).ok_or_else(|| {
+        let hint = catalogue::nearest(id).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        Failure::Usage(format!("provider {id:?} is not in the catalogue{hint} (jethook providers lists it)"))
+    })
+}
+
+fn list(output: Output) -> Result<String, Failure> {
+    match output {
+        Output::Table => Ok(table()),
+        Output::Json => json_text(&Value::from(catalogue::all().iter().map(summary).collect::<Vec<_>>())),
+        Output::Yaml => yaml_text(&catalogue::all().iter().map(summary).collect::<Vec<_>>()),
+    }
+}
+
+fn table() -> String {
+    let mut table = Table::new();
+    table.set_header(["ID", "NAME", "SCHEME", "DELIVERY ID", "MATURITY", "CHECKED"]);
+    for provider in catalogue::all() {
+        let outline = provider.verification.outline();
+        table.add_row([
+            provider.id.as_str(),
+            &provider.name,
+            &outline.scheme,
+            if outline.names_id { "yes" } else { "no" },
+            provider.maturity.name(),
+            &provider.checked,
+        ]);
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+fn summary(provider: &Provider) -> Value {
+    let outline = provider.verification.outline();
+    let named =
+        |named: &Named| json!({"name": named.name, "required": named.required, "description": named.description});
+    json!({
+        "id": provider.id,
+        "name": provider.name,
+        "maturity": provider.maturity,
+        "docs": provider.docs,
+        "checked": provider.checked,
+        "scheme": outline.scheme,
+        "deliveryId": outline.names_id,
+        "keys": outline.keys.iter().map(named).collect::<Vec<_>>(),
+        "parameters": outline.parameters.iter().map(named).collect::<Vec<_>>(),
+    })
+}
+
+fn one(provider: &Provider, output: Output) -> Result<String, Failure> {
+    let entry = serde_json::to_value(provider).map_err(|error| Failure::Failed(error.to_string()))?;
+    match output {
+        Output::Json => json_text(&entry),
+        Output::Yaml => yaml_text(&entry),
+        Output::Table => describe(provider),
+    }
+}
+
+/// What an admin needs to begin: the facts, what to paste where, and a manifest to apply.
+fn describe(provider: &Provider) -> Result<String, Failure> {
+    let outline = provider.verification.outline();
+    let mut lines = vec![
+        ("Provider:", format!("{} ({})", provider.name, provider.id)),
+        ("Documentation:", provider.docs.clone()),
+        ("Maturity:", format!("{}, checked {}", provider.maturity.name(), provider.checked)),
+        ("Scheme:", outline.scheme.clone()),
+        ("Delivery id:", if outline.names_id { "yes" } else { "no" }.to_owned()),
+    ];
+    for (title, all) in [("Keys:", &outline.keys), ("Parameters:", &outline.parameters)] {
+        for (index, named) in all.iter().enumerate() {
+            let optional = if named.required { "" } else { " (optional)" };
+            lines.push((
+                if index == 0 { title } else { "" },
+                format!("{}{optional}  {}", named.name, named.description),
+            ));
+        }
+    }
+    let mut text: String =
+        lines.into_iter().map(|(title, value)| format!("{title:<15}{}\n", value.trim_end())).collect();
+    if let Some(notes) = &provider.notes {
+        text.push_str(&format!("\n{}\n", notes.trim()));
+    }
+    text.push_str("\nPaste the endpoint's status.url into the provider. A manifest to begin with:\n\n");
+    text.push_str(&yaml_text(&manifest(provider, &outline))?);
+    Ok(text)
+}
+
+/// A ready endpoint: the required keys (or the first, where all are optional) and the required parameters.
+fn manifest(provider: &Provider, outline: &Outline) -> Value {
+    let secret = format!("{}-webhook", provider.id);
+    let required = outline.keys.iter().filter(|key| key.required).count().max(1);
+    let refs: Vec<Value> = outline
+        .keys
+        .iter()
+        .take(required)
+        .map(|key| match outline.keys.len() {
+            1 => json!({"name": secret, "key": "secret"}),
+            _ => json!({"name": secret, "key": key.name, "use": key.name}),
+        })
+        .collect();
+    let parameters: BTreeMap<_, _> = outline
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.required)
+        .map(|parameter| (parameter.name.as_str(), "REPLACE-ME"))
+        .collect();
+    let mut spec = json!({"provider": provider.id, "secretRefs": refs});
+    if let (Some(spec), false) = (spec.as_object_mut(), parameters.is_empty()) {
+        spec.insert("parameters".to_owned(), json!(parameters));
+    }
+    json!({
+        "apiVersion": "jethook.dev/v1alpha1",
+        "kind": "WebhookEndpoint",
+        "metadata": {"name": provider.id, "namespace": "default"},
+        "spec": spec,
+    })
+}
+
+fn json_text(value: &Value) -> Result<String, Failure> {
+    serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(|error| Failure::Failed(error.to_string()))
+}
+
+fn yaml_text(value: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_saphyr::to_string(value).map_err(|error| Failure::Failed(error.to_string()))
+}
