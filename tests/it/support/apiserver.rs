@@ -13,7 +13,6 @@ use jethook::config::SourceConfig;
 use jethook::controller::kube::{Cluster, RIGHTS, RightScope, connect};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
-use kube::CustomResourceExt;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -235,7 +234,7 @@ impl Apiserver {
 async fn install_crd(client: &kube::Client) {
     use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
-    let crd = jethook::api::WebhookEndpoint::crd();
+    let crd = jethook::api::crd();
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let name = crd.metadata.name.clone().unwrap();
     apply(&api, &name, &crd).await;
