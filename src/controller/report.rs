@@ -64,7 +64,7 @@ impl Reporter {
                     }
                     is_leading = *self.leading.borrow_and_update();
                     if is_leading {
-                        desk.lead();
+                        desk.lead(Instant::now());
                     } else {
                         // What is under way is broken off: another may write by now.
                         writes.clear();
@@ -128,9 +128,9 @@ impl Desk {
         }
     }
 
-    fn lead(&mut self) {
+    fn lead(&mut self, now: Instant) {
         for (arrived, reports) in self.early.drain(..) {
-            if arrived.elapsed() < EARLY_MAX {
+            if now < arrived + EARLY_MAX {
                 self.queue.put(reports);
             }
         }
@@ -466,6 +466,30 @@ mod tests {
         assert_eq!(queue.next(now + RETRY_LAST), None);
         queue.put(vec![report("one", 1, "b")]);
         assert_eq!(next(&mut queue, now).as_deref(), Some("one:b"));
+    }
+
+    #[test]
+    fn what_came_long_before_leadership_is_not_written_late() {
+        let (notices, _receiver) = mpsc::channel(1);
+        let (mut desk, now) = (Desk::new(notices), Instant::now());
+        desk.take(vec![report("old", 1, "a")], false, now);
+        desk.take(vec![report("young", 1, "a")], false, now + EARLY_MAX / 2);
+        assert!(!desk.has_due(now));
+        desk.lead(now + EARLY_MAX);
+        assert_eq!(next(&mut desk.queue, now).as_deref(), Some("young:a"));
+        assert_eq!(desk.queue.next(now), None);
+    }
+
+    #[test]
+    fn everything_pauses_while_the_apiserver_is_away() {
+        let (notices, _receiver) = mpsc::channel(1);
+        let (mut desk, now) = (Desk::new(notices), Instant::now());
+        desk.take(vec![report("one", 1, "a"), report("two", 1, "a")], true, now);
+        let first = desk.queue.next(now).unwrap();
+        desk.judge(first, &Err(CallError::Deadline(CALL_MAX).into()), now);
+        assert!(!desk.has_due(now));
+        let wakes_at = desk.wakes_at(now).unwrap();
+        assert!(wakes_at > now && desk.has_due(wakes_at));
     }
 
     #[test]

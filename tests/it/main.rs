@@ -9,7 +9,9 @@
 
 mod cluster;
 mod crd;
+mod election;
 mod generated;
+mod status;
 mod support;
 mod tidy;
 mod validate;

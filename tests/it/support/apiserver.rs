@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use jethook::api::WebhookEndpoint;
 use jethook::config::SourceConfig;
 use jethook::controller::kube::{Cluster, RIGHTS, RightScope, connect};
 use k8s_openapi::api::core::v1::Namespace;
@@ -16,6 +17,7 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Ro
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use super::operator::free_port;
 
@@ -316,4 +318,19 @@ fn role_ref(kind: &str, name: &str) -> RoleRef {
 fn subject(user: &str) -> Subject {
     let group = Some("rbac.authorization.k8s.io".to_owned());
     Subject { kind: "User".to_owned(), name: user.to_owned(), api_group: group, ..Subject::default() }
+}
+
+/// An endpoint with the label `shard=a`, as a manifest.
+pub fn endpoint(name: &str, provider: &str) -> serde_json::Value {
+    json!({
+        "apiVersion": "jethook.dev/v1alpha1",
+        "kind": "WebhookEndpoint",
+        "metadata": {"name": name, "labels": {"shard": "a"}},
+        "spec": {"provider": provider},
+    })
+}
+
+/// Creates such an endpoint.
+pub async fn create_endpoint(client: &kube::Client, namespace: &str, name: &str) -> WebhookEndpoint {
+    apply(&Api::namespaced(client.clone(), namespace), name, &endpoint(name, "acme")).await
 }
