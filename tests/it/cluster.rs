@@ -8,15 +8,17 @@ use jethook::api::WebhookEndpoint;
 use jethook::config::SecretAccess;
 use jethook::controller::core::{NamedSecrets, Observed, SecretData, SecretRef, Update};
 use jethook::controller::endpoints;
+use jethook::controller::kube::connect;
 use jethook::controller::secrets::SecretReader;
 use jethook::metrics::Metrics;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::json;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-use super::support::apiserver::{apiserver, apply, create_endpoint, endpoint};
+use super::support::apiserver::{apiserver, apply, create_endpoint, endpoint, source};
 use super::support::eventually::{SOON, until};
+use super::support::proxy::Line;
 
 /// What the operator promises for a change.
 const LIVE: Duration = Duration::from_secs(1);
@@ -41,7 +43,10 @@ impl Drop for Watch {
 }
 
 async fn watch_as(user: &str, namespaces: &[&str], selector: Option<&str>) -> Watch {
-    let client = apiserver().client(user).await.client;
+    watch(apiserver().client(user).await.client, namespaces, selector)
+}
+
+fn watch(client: kube::Client, namespaces: &[&str], selector: Option<&str>) -> Watch {
     let (sender, updates) = mpsc::channel(64);
     let namespaces = namespaces.iter().map(|&namespace| namespace.to_owned()).collect();
     let metrics = Arc::new(Metrics::default());
@@ -107,7 +112,7 @@ async fn nothing_is_said_where_nothing_may_be_read() {
 }
 
 struct Reader {
-    named: watch::Sender<Option<Arc<NamedSecrets>>>,
+    named: tokio::sync::watch::Sender<Option<Arc<NamedSecrets>>>,
     updates: mpsc::Receiver<Update>,
     task: tokio::task::JoinHandle<()>,
     namespace: String,
@@ -121,8 +126,11 @@ impl Drop for Reader {
 
 impl Reader {
     async fn start(namespace: &str, access: SecretAccess) -> Self {
-        let client = apiserver().client("operator").await.client;
-        let (named, receiver) = watch::channel(None);
+        Self::start_with(apiserver().client("operator").await.client, namespace, access)
+    }
+
+    fn start_with(client: kube::Client, namespace: &str, access: SecretAccess) -> Self {
+        let (named, receiver) = tokio::sync::watch::channel(None);
         let (sender, updates) = mpsc::channel(64);
         let reader = SecretReader {
             client,
@@ -239,4 +247,36 @@ async fn with_the_right_to_get_alone_secrets_are_read_without_a_watch() {
         .iter()
         .any(|request| request["verb"] == "watch" && request["objectRef"]["namespace"] == namespace.as_str());
     assert!(!is_watching);
+}
+
+#[tokio::test]
+async fn an_outage_of_the_apiserver_takes_nothing_and_is_made_up_for_within_seconds() {
+    let (namespace, admin) = apiserver().namespace().await;
+    let (proxy, kubeconfig) = apiserver().proxy("operator").await;
+    let client = connect(&source(&kubeconfig), None).await.unwrap().client;
+    create_endpoint(&admin, &namespace, "before").await;
+    put_secret(&admin, &namespace, "used", &[("secret", "one")]).await;
+    let mut endpoints = watch(client.clone(), &[&namespace], None);
+    assert!(matches!(next(&mut endpoints.updates).await, Update::Endpoints(all) if names(&all) == ["before"]));
+    let mut reader = Reader::start_with(client, &namespace, SecretAccess::Watch);
+    reader.name(&[("used", &["secret"])]);
+    assert!(reader.secret("used").await.is_some());
+    assert!(matches!(next(&mut reader.updates).await, Update::SecretsRead));
+
+    proxy.set(Line::Cut);
+    create_endpoint(&admin, &namespace, "during").await;
+    put_secret(&admin, &namespace, "used", &[("secret", "two")]).await;
+    let silence = tokio::time::timeout(Duration::from_secs(3), async {
+        tokio::select! {
+            update = endpoints.updates.recv() => update,
+            update = reader.updates.recv() => update,
+        }
+    });
+    assert!(silence.await.is_err(), "what is known stays");
+
+    proxy.set(Line::Open);
+    let began = Instant::now();
+    assert!(matches!(next(&mut endpoints.updates).await, Update::Endpoint(seen) if &*seen.endpoint.name == "during"));
+    assert_eq!(value(&reader.secret("used").await.unwrap(), "secret"), Some(&b"two"[..]));
+    assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use jethook::controller::kube::connect;
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::support::apiserver::{apiserver, source, unique};
 use super::support::eventually::{SOON, until};
+use super::support::proxy::Line;
 
 struct Candidate {
     leading: watch::Receiver<bool>,
@@ -75,58 +76,18 @@ async fn a_lease_given_back_goes_to_the_next_at_once() {
     two.task.await.unwrap();
 }
 
-/// Passes connections on to the apiserver, until it is told to hold every byte back.
-async fn proxy(is_stopped: Arc<AtomicBool>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let upstream = SocketAddr::from(([127, 0, 0, 1], apiserver().port()));
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let is_stopped = is_stopped.clone();
-            tokio::spawn(async move {
-                let server = TcpStream::connect(upstream).await.unwrap();
-                let (client_read, client_write) = client.into_split();
-                let (server_read, server_write) = server.into_split();
-                tokio::join!(
-                    pass(client_read, server_write, is_stopped.clone()),
-                    pass(server_read, client_write, is_stopped)
-                );
-            });
-        }
-    });
-    address
-}
-
-async fn pass(
-    mut from: tokio::net::tcp::OwnedReadHalf,
-    mut to: tokio::net::tcp::OwnedWriteHalf,
-    is_stopped: Arc<AtomicBool>,
-) {
-    let mut buffer = [0; 4096];
-    while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        while is_stopped.load(Ordering::Relaxed) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        if to.write_all(&buffer[..read]).await.is_err() {
-            return;
-        }
-    }
-}
-
 #[tokio::test]
 async fn leadership_ends_by_itself_while_the_apiserver_hangs() {
     let (namespace, _) = apiserver().namespace().await;
-    let is_stopped = Arc::new(AtomicBool::new(false));
-    let port = proxy(is_stopped.clone()).await.port();
-    let kubeconfig = apiserver().kubeconfig_through("operator", port);
+    let (proxy, kubeconfig) = apiserver().proxy("operator").await;
     let name = unique("lease");
     let mut one = Candidate::start(&kubeconfig, &namespace, &name, "one").await;
     one.leads(true, SOON).await;
-    is_stopped.store(true, Ordering::Relaxed);
+    proxy.set(Line::Held);
     let began = Instant::now();
     one.leads(false, Duration::from_secs(11)).await;
     assert!(began.elapsed() > Duration::from_secs(7), "not before the renew deadline: {:?}", began.elapsed());
-    is_stopped.store(false, Ordering::Relaxed);
+    proxy.set(Line::Open);
     one.leads(true, SOON).await;
     one.stop.cancel();
     one.task.await.unwrap();

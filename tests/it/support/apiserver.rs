@@ -1,6 +1,7 @@
 //! A real control plane, etcd and kube-apiserver, one for the whole test process.
 
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -20,6 +21,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::operator::free_port;
+use super::proxy::Proxy;
 
 /// Users that the apiserver knows by token: `admin` may do all, `operator` what the operator may, the others nothing.
 const USERS: [&str; 4] = ["admin", "operator", "tenant", "nobody"];
@@ -129,16 +131,13 @@ impl Apiserver {
         self.folder.join(format!("{user}.kubeconfig"))
     }
 
-    /// The apiserver's port, for a proxy in between.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// A kubeconfig that goes to another port, where something passes on.
-    pub fn kubeconfig_through(&self, user: &str, port: u16) -> PathBuf {
+    /// A way to the apiserver that can be cut, and the kubeconfig that takes it.
+    pub async fn proxy(&self, user: &str) -> (Proxy, PathBuf) {
+        let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], self.port))).await;
+        let port = proxy.address.port();
         let path = self.folder.join(format!("{user}-{port}.kubeconfig"));
         fs::write(&path, self.kubeconfig_text(user, port)).unwrap();
-        path
+        (proxy, path)
     }
 
     fn kubeconfig_text(&self, user: &str, port: u16) -> String {
