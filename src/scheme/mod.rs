@@ -7,10 +7,12 @@ pub(crate) mod form;
 pub(crate) mod json;
 pub(crate) mod key;
 pub(crate) mod matched;
+mod outline;
 pub(crate) mod pointer;
 pub(crate) mod private_key;
 pub(crate) mod public_key;
 mod rejection;
+mod sample;
 mod spec;
 pub(crate) mod xml;
 
@@ -23,6 +25,7 @@ use jiff::Timestamp;
 
 pub use delivery::Delivery;
 pub use encoding::Encoding;
+pub use outline::{Named, Outline};
 pub use public_key::Algorithm;
 pub use rejection::Rejection;
 pub use spec::Verification;
