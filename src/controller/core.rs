@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::api::{WebhookEndpoint, WebhookEndpointStatus};
 use crate::route::EndpointRef;
-use crate::secret::Secret;
+pub use crate::secret::SecretData;
 use crate::stream::{View, Wanted};
 
 /// What a source tells the controller.
@@ -53,17 +53,6 @@ pub struct SecretRef {
     pub namespace: Arc<str>,
     /// Its name.
     pub name: Arc<str>,
-}
-
-/// The named keys of a Secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecretData {
-    /// Its resourceVersion.
-    pub resource_version: String,
-    /// The named keys that it has.
-    pub keys: BTreeMap<String, Secret>,
-    /// The names of all keys that it has, for messages.
-    pub key_names: Vec<String>,
 }
 
 /// The Secrets that endpoints name, and which of their keys.

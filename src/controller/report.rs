@@ -48,19 +48,15 @@ pub struct Reporter {
 impl Reporter {
     /// Writes for ever; ends when the controller or the election has ended.
     pub async fn run(mut self) {
-        let mut queue = Queue::default();
-        let mut early: Vec<(Instant, Vec<Report>)> = Vec::new();
+        let mut desk = Desk::new(self.notices);
         let mut writes = FuturesUnordered::new();
         let mut pace = interval(WRITE_EVERY);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut pause = Backoff::quick();
-        let mut paused_until = Instant::now();
-        let mut told = Told::default();
         let mut is_leading = *self.leading.borrow_and_update();
         loop {
             let now = Instant::now();
-            let has_work = is_leading && writes.len() < WRITES_MAX && now >= paused_until && queue.has_due(now);
-            let wake = if now < paused_until { Some(paused_until) } else { queue.wakes_at() };
+            let has_work = is_leading && writes.len() < WRITES_MAX && desk.has_due(now);
+            let wake = desk.wakes_at(now).filter(|_| is_leading && !has_work);
             tokio::select! {
                 changed = self.leading.changed() => {
                     if changed.is_err() {
@@ -68,47 +64,93 @@ impl Reporter {
                     }
                     is_leading = *self.leading.borrow_and_update();
                     if is_leading {
-                        early.retain(|(arrived, _)| arrived.elapsed() < EARLY_MAX);
-                        early.drain(..).for_each(|(_, reports)| queue.put(reports));
+                        desk.lead(Instant::now());
                     } else {
                         // What is under way is broken off: another may write by now.
                         writes.clear();
-                        queue.clear();
+                        desk.queue.clear();
                     }
                 }
                 reports = self.reports.recv() => {
                     let Some(reports) = reports else { return };
-                    if is_leading {
-                        queue.put(reports);
-                    } else {
-                        early.retain(|(arrived, _)| arrived.elapsed() < EARLY_MAX);
-                        early.push((now, reports));
-                    }
+                    desk.take(reports, is_leading, now);
                 }
-                Some((report, result)) = writes.next() => {
-                    let verdict = Verdict::of(&result);
-                    if verdict == Verdict::Away {
-                        paused_until = Instant::now() + pause.wait();
-                    } else {
-                        pause.reset();
-                    }
-                    if let Err(Failure::Call(error)) = &result {
-                        told.tell(&report, verdict, error, Instant::now());
-                        if verdict == Verdict::Contested {
-                            // A full channel only costs an Event.
-                            let _ = self.notices.try_send(contested(&report, error));
-                        }
-                    }
-                    queue.done(report, verdict, Instant::now());
-                }
+                Some((report, result)) = writes.next() => desk.judge(report, &result, Instant::now()),
                 _ = pace.tick(), if has_work => {
-                    if let Some(report) = queue.next(Instant::now()) {
+                    if let Some(report) = desk.queue.next(Instant::now()) {
                         writes.push(write(&self.client, &self.field_manager, report));
                     }
                 }
-                () = sleep_until(wake.unwrap_or(now)), if is_leading && !has_work && wake.is_some_and(|at| at > now) => {}
+                () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => {}
             }
         }
+    }
+}
+
+/// What is to be written, and when.
+struct Desk {
+    queue: Queue,
+    /// Reports that came before leadership was noticed.
+    early: Vec<(Instant, Vec<Report>)>,
+    pause: Backoff,
+    /// Nothing is written before: the apiserver is away.
+    paused_until: Option<Instant>,
+    told: Told,
+    notices: mpsc::Sender<Notice>,
+}
+
+impl Desk {
+    fn new(notices: mpsc::Sender<Notice>) -> Self {
+        Self {
+            queue: Queue::default(),
+            early: Vec::new(),
+            pause: Backoff::quick(),
+            paused_until: None,
+            told: Told::default(),
+            notices,
+        }
+    }
+
+    fn has_due(&self, now: Instant) -> bool {
+        self.paused_until.is_none_or(|until| until <= now) && self.queue.has_due(now)
+    }
+
+    fn wakes_at(&self, now: Instant) -> Option<Instant> {
+        self.paused_until.filter(|until| *until > now).or_else(|| self.queue.wakes_at()).filter(|at| *at > now)
+    }
+
+    fn take(&mut self, reports: Vec<Report>, is_leading: bool, now: Instant) {
+        if is_leading {
+            self.queue.put(reports);
+        } else {
+            self.early.retain(|(arrived, _)| now < *arrived + EARLY_MAX);
+            self.early.push((now, reports));
+        }
+    }
+
+    fn lead(&mut self, now: Instant) {
+        for (arrived, reports) in self.early.drain(..) {
+            if now < arrived + EARLY_MAX {
+                self.queue.put(reports);
+            }
+        }
+    }
+
+    fn judge(&mut self, report: Report, result: &Result<(), Failure>, now: Instant) {
+        let verdict = Verdict::of(result);
+        if verdict == Verdict::Away {
+            self.paused_until = Some(now + self.pause.wait());
+        } else {
+            self.pause.reset();
+        }
+        if let Err(Failure::Call(error)) = result {
+            self.told.tell(&report, verdict, error, now);
+            if verdict == Verdict::Contested {
+                // A full channel only costs an Event.
+                let _ = self.notices.try_send(contested(&report, error));
+            }
+        }
+        self.queue.done(report, verdict, now);
     }
 }
 
@@ -201,9 +243,10 @@ impl Verdict {
             CallError::Refused { is_contested: true, .. } => Self::Contested,
             CallError::Refused { code: 404, .. } => Self::Gone,
             CallError::Refused { code: 409, .. } => Self::Raced,
-            CallError::Refused { code: 429 | 502..=504, .. } => Self::Away,
+            CallError::Refused { code: 429 | 502..=504, .. } | CallError::Deadline(_) | CallError::Unreachable(_) => {
+                Self::Away
+            }
             CallError::Refused { .. } => Self::Refused,
-            CallError::Deadline(_) | CallError::Unreachable(_) => Self::Away,
         }
     }
 }
@@ -355,13 +398,10 @@ mod tests {
         }
     }
 
-    fn next(queue: &mut Queue, now: Instant) -> Option<(String, String)> {
+    /// Name and path of what is written next, joined by a colon.
+    fn next(queue: &mut Queue, now: Instant) -> Option<String> {
         let report = queue.next(now)?;
-        Some((report.endpoint.name.to_string(), report.status.path.unwrap()))
-    }
-
-    fn pair(name: &str, path: &str) -> Option<(String, String)> {
-        Some((name.to_owned(), path.to_owned()))
+        Some(format!("{}:{}", report.endpoint.name, report.status.path.unwrap()))
     }
 
     #[test]
@@ -371,8 +411,7 @@ mod tests {
         queue.put(vec![report("three", 1, "b")]);
         queue.put(vec![report("new", 1, "a"), report("two", 2, "b")]);
         let order: Vec<_> = std::iter::from_fn(|| next(&mut queue, now)).collect();
-        let expected = [("new", "a"), ("two", "b"), ("one", "a"), ("three", "b")];
-        assert_eq!(order, expected.map(|(name, path)| (name.to_owned(), path.to_owned())));
+        assert_eq!(order, ["new:a", "two:b", "one:a", "three:b"]);
     }
 
     #[test]
@@ -383,7 +422,7 @@ mod tests {
         queue.put(vec![report("one", 1, "b"), report("one", 2, "c")]);
         assert_eq!(queue.next(now), None);
         queue.done(first, Verdict::Written, now);
-        assert_eq!(next(&mut queue, now), pair("one", "c"));
+        assert_eq!(next(&mut queue, now).as_deref(), Some("one:c"));
         assert_eq!(queue.next(now), None);
     }
 
@@ -414,7 +453,7 @@ mod tests {
         let first = queue.next(now).unwrap();
         queue.done(first, Verdict::Contested, now);
         queue.put(vec![report("one", 2, "b")]);
-        assert_eq!(next(&mut queue, now), pair("one", "b"));
+        assert_eq!(next(&mut queue, now).as_deref(), Some("one:b"));
     }
 
     #[test]
@@ -426,7 +465,31 @@ mod tests {
         queue.clear();
         assert_eq!(queue.next(now + RETRY_LAST), None);
         queue.put(vec![report("one", 1, "b")]);
-        assert_eq!(next(&mut queue, now), pair("one", "b"));
+        assert_eq!(next(&mut queue, now).as_deref(), Some("one:b"));
+    }
+
+    #[test]
+    fn what_came_long_before_leadership_is_not_written_late() {
+        let (notices, _receiver) = mpsc::channel(1);
+        let (mut desk, now) = (Desk::new(notices), Instant::now());
+        desk.take(vec![report("old", 1, "a")], false, now);
+        desk.take(vec![report("young", 1, "a")], false, now + EARLY_MAX / 2);
+        assert!(!desk.has_due(now));
+        desk.lead(now + EARLY_MAX);
+        assert_eq!(next(&mut desk.queue, now).as_deref(), Some("young:a"));
+        assert_eq!(desk.queue.next(now), None);
+    }
+
+    #[test]
+    fn everything_pauses_while_the_apiserver_is_away() {
+        let (notices, _receiver) = mpsc::channel(1);
+        let (mut desk, now) = (Desk::new(notices), Instant::now());
+        desk.take(vec![report("one", 1, "a"), report("two", 1, "a")], true, now);
+        let first = desk.queue.next(now).unwrap();
+        desk.judge(first, &Err(CallError::Deadline(CALL_MAX).into()), now);
+        assert!(!desk.has_due(now));
+        let wakes_at = desk.wakes_at(now).unwrap();
+        assert!(wakes_at > now && desk.has_due(wakes_at));
     }
 
     #[test]

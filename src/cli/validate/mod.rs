@@ -52,9 +52,9 @@ pub(super) struct OperatorArgs {
 /// How to print what is found.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
-    /// Lines for people: FILE:LINE:COLUMN: what.
+    /// Lines for people, each with file, line and column
     Text,
-    /// One JSON object.
+    /// One JSON object, for programs
     Json,
 }
 

@@ -4,3 +4,4 @@ pub mod apiserver;
 pub mod eventually;
 pub mod http;
 pub mod operator;
+pub mod proxy;
