@@ -129,28 +129,3 @@ pub enum Discard {
     /// New messages are refused at a limit.
     New,
 }
-
-impl StreamFacts {
-    /// Whether the stream captures every subject that a filter stands for.
-    #[must_use]
-    pub fn captures(&self, filter: &str) -> bool {
-        self.subjects.iter().any(|pattern| is_within(filter, pattern))
-    }
-}
-
-/// Whether every subject that `filter` stands for matches the NATS wildcard `pattern`.
-#[must_use]
-pub fn is_within(filter: &str, pattern: &str) -> bool {
-    let (mut filter, mut pattern) = (filter.split('.'), pattern.split('.'));
-    loop {
-        match (filter.next(), pattern.next()) {
-            (None, None) => return true,
-            (Some(_), Some(">")) => return true,
-            (Some(">"), _) | (None, _) | (_, None) => return false,
-            (Some("*"), Some(token)) if token != "*" => return false,
-            (Some(_), Some("*")) => {}
-            (Some(one), Some(other)) if one == other => {}
-            _ => return false,
-        }
-    }
-}

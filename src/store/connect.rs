@@ -62,7 +62,9 @@ pub fn check(config: &NatsConfig) -> Result<(), ConfigError> {
         let text = read("--nats-nkey", path)?;
         nkeys::KeyPair::from_seed(text.trim()).map_err(|error| fault("--nats-nkey", path, error))?;
     }
-    for (flag, path) in [("--nats-ca", &config.nats_ca), ("--nats-cert", &config.nats_cert), ("--nats-key", &config.nats_key)] {
+    for (flag, path) in
+        [("--nats-ca", &config.nats_ca), ("--nats-cert", &config.nats_cert), ("--nats-key", &config.nats_key)]
+    {
         if let Some(path) = path
             && !read(flag, path)?.contains("-----BEGIN ")
         {

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
-use async_nats::jetstream::stream::{
-    Config, DiscardPolicy, Info, PersistenceMode, RetentionPolicy, StorageType,
-};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, PersistenceMode, RetentionPolicy, StorageType};
 use async_nats::jetstream::{Context, ErrorCode};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -19,6 +17,7 @@ use super::connect::{self, ConfigError, Link};
 use super::denials::Denials;
 use crate::config::{NatsConfig, StreamConfig};
 use crate::metrics::Metrics;
+use crate::route::is_within;
 use crate::stream::{Connection, Discard, Retention, Storage, StreamFacts, StreamState, View, Wanted};
 
 /// A stream that is well is read so often.
@@ -166,9 +165,9 @@ impl Streams {
     /// Whether a subject is new that the stream does not capture, so that its captor is not known yet.
     fn has_unjudged(&self, name: &str, subjects: &BTreeSet<String>) -> bool {
         match self.view.streams.get(name) {
-            Some(StreamState::Found(facts)) => subjects
-                .iter()
-                .any(|subject| !facts.captures(subject) && !self.view.captured_by.contains_key(subject)),
+            Some(StreamState::Found(facts)) => {
+                subjects.iter().any(|subject| !captures(facts, subject) && !self.view.captured_by.contains_key(subject))
+            }
             _ => false,
         }
     }
@@ -193,7 +192,11 @@ impl Streams {
             }
             Err(error) => match error.kind() {
                 GetStreamErrorKind::JetStream(fault) if fault.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-                    if is_default && is_leading { self.create().await } else { StreamState::Missing }
+                    if is_default && is_leading {
+                        self.create().await
+                    } else {
+                        StreamState::Missing
+                    }
                 }
                 _ => StreamState::Unreadable(error.to_string()),
             },
@@ -251,7 +254,7 @@ impl Streams {
     /// For subjects that the stream does not capture: which other streams do.
     async fn find_captors(&mut self, state: &StreamState, subjects: &BTreeSet<String>) {
         for subject in subjects {
-            let is_captured = matches!(state, StreamState::Found(facts) if facts.captures(subject));
+            let is_captured = matches!(state, StreamState::Found(facts) if captures(facts, subject));
             if is_captured {
                 self.view.captured_by.remove(subject);
             } else if let Ok(names) = self.names(subject).await {
@@ -303,4 +306,8 @@ impl Streams {
             is_ours: self.is_ours(config),
         }
     }
+}
+
+fn captures(facts: &StreamFacts, filter: &str) -> bool {
+    facts.subjects.iter().any(|pattern| is_within(filter, pattern))
 }
