@@ -1,0 +1,17 @@
+//! Waiting for a state: polled with a deadline, never slept for.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Calls `probe` until it gives a value, and returns it with the time it took. Panics with what the last probe said.
+#[track_caller]
+pub fn eventually<T>(deadline: Duration, what: &str, mut probe: impl FnMut() -> Result<T, String>) -> (T, Duration) {
+    let began = Instant::now();
+    loop {
+        match probe() {
+            Ok(value) => return (value, began.elapsed()),
+            Err(last) if began.elapsed() > deadline => panic!("{what}: not within {deadline:?}; last: {last}"),
+            Err(_) => thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
