@@ -86,7 +86,7 @@ pub(crate) fn scan(text: &[u8], paths: &[XmlPath]) -> Result<Vec<Vec<Match<'stat
             Event::Text(text) => scan.text(&text.xml10_content())?,
             Event::CData(text) if scan.depth > 0 => scan.text(&text.xml10_content())?,
             Event::GeneralRef(reference) if scan.depth > 0 => {
-                scan.text(resolve(&reference)?.encode_utf8(&mut [0; 4]))?
+                scan.text(resolve(&reference)?.encode_utf8(&mut [0; 4]))?;
             }
             Event::Decl(declaration) if is_first => check_declaration(&declaration)?,
             Event::Comment(_) => {}
@@ -291,7 +291,8 @@ mod tests {
     #[test]
     fn what_is_not_plain_xml_is_refused() {
         let deep = format!("{}{}", "<a>".repeat(DEPTH_MAX + 1), "</a>".repeat(DEPTH_MAX + 1));
-        let crowded = format!("<a {}/>", (0..=ATTRIBUTES_MAX).map(|i| format!("b{i}='' ")).collect::<String>());
+        let crowded =
+            format!("<a {}/>", (0..=ATTRIBUTES_MAX).map(|i| format!("b{i}=''")).collect::<Vec<_>>().join(" "));
         for text in [
             "",
             "  ",
