@@ -338,6 +338,21 @@ mod tests {
     }
 
     #[test]
+    fn no_edit_of_one_byte_finds_a_value_that_is_not_there() {
+        let text = b"<?xml version='1.0'?><a b='1'><c>x&amp;y<![CDATA[z]]></c><!-- d --><c/></a>";
+        let paths = [XmlPath::parse("/a/c").unwrap(), XmlPath::parse("/a/@b").unwrap()];
+        for at in 0..text.len() {
+            for byte in 0..=255 {
+                let mut edited = text.to_vec();
+                edited[at] = byte;
+                if let Ok(found) = scan(&edited, &paths) {
+                    assert!(found[0].len() <= 2 && found[1].len() <= 1, "{}", String::from_utf8_lossy(&edited));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn more_values_than_the_bound_are_refused() {
         let many = |count: usize| format!("<a>{}</a>", "<b/>".repeat(count));
         assert_eq!(values(&many(MATCHES_MAX), "/a/b").unwrap().len(), MATCHES_MAX);
