@@ -13,7 +13,7 @@ pub struct Manifest {
 }
 
 /// A place in a file, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Place {
     /// The line.
     pub line: u64,

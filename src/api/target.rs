@@ -61,6 +61,7 @@ pub struct Target {
     /// object store bucket and a reference to it into the message. Absent: `refuse`. `objectStore` where this version
     /// does not serve it is Accepted=False, Invalid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "LargeBodies")]
     pub large_bodies: Option<LargeBodies>,
 }
 

@@ -187,8 +187,10 @@ pub struct WebhookEndpointSpec {
 pub struct Deduplication {
     /// What two deliveries of one event have in common. `delivery`: the provider's delivery id. `header`: the request
     /// header that `header` names. `content`: the body's digest. `none`: nothing, every delivery is stored. Absent:
-    /// `delivery` where the provider has an id, else `none`. `delivery` where it has none is Accepted=False, Invalid.
+    /// `delivery` where the provider has an id, `content` where its bodies are known to differ, else `none`. `delivery`
+    /// where the provider has no id is Accepted=False, Invalid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DeduplicationKey")]
     pub key: Option<DeduplicationKey>,
     /// The request header that holds the id, with key `header` and only there. A delivery without it is stored as one
     /// without an id. Example: `X-Request-Id`.

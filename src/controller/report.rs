@@ -87,16 +87,17 @@ impl Reporter {
                 }
                 Some((report, result)) = writes.next() => {
                     let verdict = Verdict::of(&result);
-                    match &result {
-                        Ok(()) => pause.reset(),
-                        Err(error) => told.tell(&report, error, Instant::now()),
-                    }
                     if verdict == Verdict::Away {
                         paused_until = Instant::now() + pause.wait();
+                    } else {
+                        pause.reset();
                     }
-                    if let (Verdict::Contested, Err(error)) = (verdict, &result) {
-                        // A full channel only costs an Event.
-                        let _ = self.notices.try_send(contested(&report, error));
+                    if let Err(Failure::Call(error)) = &result {
+                        told.tell(&report, verdict, error, Instant::now());
+                        if verdict == Verdict::Contested {
+                            // A full channel only costs an Event.
+                            let _ = self.notices.try_send(contested(&report, error));
+                        }
                     }
                     queue.done(report, verdict, Instant::now());
                 }
@@ -111,7 +112,21 @@ impl Reporter {
     }
 }
 
-async fn write(client: &kube::Client, manager: &str, report: Report) -> (Report, Result<(), CallError>) {
+async fn write(client: &kube::Client, manager: &str, report: Report) -> (Report, Result<(), Failure>) {
+    let result = apply(client, manager, &report).await;
+    (report, result)
+}
+
+/// Why a status was not written.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("another object has the name now")]
+    OtherObject,
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+async fn apply(client: &kube::Client, manager: &str, report: &Report) -> Result<(), Failure> {
     #[derive(Debug, Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Applied<'a> {
@@ -121,26 +136,30 @@ async fn write(client: &kube::Client, manager: &str, report: Report) -> (Report,
         status: &'a WebhookEndpointStatus,
     }
     #[derive(Debug, Serialize)]
+    #[serde(rename_all = "camelCase")]
     struct Metadata<'a> {
         name: &'a str,
         namespace: &'a str,
-        /// Another object of the same name is refused.
-        uid: &'a str,
+        resource_version: Option<String>,
     }
 
     let EndpointRef { namespace, name } = &report.endpoint;
-    // Only metadata is read of the answer: the object itself may be one that does not parse.
+    // Only metadata is read of the answers: the object itself may be one that does not parse.
     let api: Api<PartialObjectMeta<WebhookEndpoint>> = Api::namespaced(client.clone(), namespace);
+    // An apply to the status takes no notice of a uid, so it is looked up first; the version holds the two together.
+    let found = within(CALL_MAX, api.get_metadata(name)).await?.metadata;
+    if found.uid.as_deref() != Some(&report.uid) {
+        return Err(Failure::OtherObject);
+    }
     let applied = Applied {
         api_version: &WebhookEndpoint::api_version(&()),
         kind: &WebhookEndpoint::kind(&()),
-        metadata: Metadata { name, namespace, uid: &report.uid },
+        metadata: Metadata { name, namespace, resource_version: found.resource_version },
         status: &report.status,
     };
     let patch = Patch::Apply(&applied);
-    let result = within(CALL_MAX, api.patch_status(name, &PatchParams::apply(manager), &patch)).await;
-    let result = result.map(|_| ());
-    (report, result)
+    within(CALL_MAX, api.patch_status(name, &PatchParams::apply(manager), &patch)).await?;
+    Ok(())
 }
 
 fn contested(report: &Report, error: &CallError) -> Notice {
@@ -163,6 +182,8 @@ enum Verdict {
     Gone,
     /// The status belongs to another manager.
     Contested,
+    /// The object changed at that moment.
+    Raced,
     /// The apiserver refused this one.
     Refused,
     /// The apiserver is away or overloaded: true of all others, too.
@@ -170,17 +191,19 @@ enum Verdict {
 }
 
 impl Verdict {
-    fn of(result: &Result<(), CallError>) -> Self {
-        match result {
-            Ok(()) => Self::Written,
-            Err(CallError::Refused { is_contested: true, .. }) => Self::Contested,
-            Err(CallError::Refused { code: 404, .. }) => Self::Gone,
-            Err(CallError::Refused { code: 409, message, .. }) if message.to_ascii_lowercase().contains("uid") => {
-                Self::Gone
-            }
-            Err(CallError::Refused { code: 429 | 502..=504, .. }) => Self::Away,
-            Err(CallError::Refused { .. }) => Self::Refused,
-            Err(CallError::Deadline(_) | CallError::Unreachable(_)) => Self::Away,
+    fn of(result: &Result<(), Failure>) -> Self {
+        let error = match result {
+            Ok(()) => return Self::Written,
+            Err(Failure::OtherObject) => return Self::Gone,
+            Err(Failure::Call(error)) => error,
+        };
+        match error {
+            CallError::Refused { is_contested: true, .. } => Self::Contested,
+            CallError::Refused { code: 404, .. } => Self::Gone,
+            CallError::Refused { code: 409, .. } => Self::Raced,
+            CallError::Refused { code: 429 | 502..=504, .. } => Self::Away,
+            CallError::Refused { .. } => Self::Refused,
+            CallError::Deadline(_) | CallError::Unreachable(_) => Self::Away,
         }
     }
 }
@@ -190,10 +213,10 @@ impl Verdict {
 struct Told(HashMap<u16, Instant>);
 
 impl Told {
-    fn tell(&mut self, report: &Report, error: &CallError, now: Instant) {
+    fn tell(&mut self, report: &Report, verdict: Verdict, error: &CallError, now: Instant) {
         let (namespace, name) = (&*report.endpoint.namespace, &*report.endpoint.name);
         let last = self.0.get(&error.code());
-        if error.code() == 404 || last.is_some_and(|last| now < *last + TELL_EVERY) {
+        if matches!(verdict, Verdict::Gone | Verdict::Raced) || last.is_some_and(|last| now < *last + TELL_EVERY) {
             tracing::debug!(namespace, name, %error, "the status was not written");
         } else {
             self.0.insert(error.code(), now);
@@ -307,7 +330,7 @@ impl Queue {
             }
             Verdict::Contested => CONTESTED_RETRY,
             Verdict::Refused => entry.backoff.wait(),
-            Verdict::Away => RETRY_FIRST,
+            Verdict::Raced | Verdict::Away => RETRY_FIRST,
         };
         if has_newer && entry.pending.as_ref().is_some_and(|newer| newer.generation != report.generation) {
             self.order.push_front(endpoint);
@@ -409,25 +432,25 @@ mod tests {
     #[test]
     fn a_failure_is_judged_by_what_it_holds_for() {
         let refused = |code: u16, message: &str| {
-            Err(CallError::Refused {
+            Err(Failure::Call(CallError::Refused {
                 code,
                 reason: String::new(),
                 message: message.to_owned(),
                 is_contested: message.starts_with("Apply failed"),
-            })
+            }))
         };
-        let check = |result: Result<(), CallError>, expected| assert_eq!(Verdict::of(&result), expected, "{result:?}");
+        let check = |result: Result<(), Failure>, expected| assert_eq!(Verdict::of(&result), expected, "{result:?}");
         check(Ok(()), Verdict::Written);
         check(refused(404, "not found"), Verdict::Gone);
-        check(refused(409, "Precondition failed: UID in precondition: a, UID in object meta: b"), Verdict::Gone);
+        check(Err(Failure::OtherObject), Verdict::Gone);
         check(refused(409, "Apply failed with 1 conflict"), Verdict::Contested);
-        check(refused(409, "the object has been modified"), Verdict::Refused);
+        check(refused(409, "the object has been modified"), Verdict::Raced);
         check(refused(403, "forbidden"), Verdict::Refused);
         check(refused(422, "invalid"), Verdict::Refused);
         check(refused(500, "boom"), Verdict::Refused);
         check(refused(429, "slow down"), Verdict::Away);
         check(refused(503, "starting"), Verdict::Away);
-        check(Err(CallError::Deadline(CALL_MAX)), Verdict::Away);
-        check(Err(CallError::Unreachable("connection refused".to_owned())), Verdict::Away);
+        check(Err(CallError::Deadline(CALL_MAX).into()), Verdict::Away);
+        check(Err(CallError::Unreachable("connection refused".to_owned()).into()), Verdict::Away);
     }
 }

@@ -47,6 +47,17 @@ fn every_field_is_described() {
     assert_eq!(bare, Vec::<String>::new(), "`kubectl explain` has nothing to say of these");
 }
 
+/// The docs of an optional enum's field are lost where the field does not say `schemars(with = …)`.
+#[test]
+fn every_value_of_a_closed_set_is_explained() {
+    let silent = faults(|schema, is_property| {
+        let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+        let values = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+        is_property && !values.filter_map(Value::as_str).all(|value| description.contains(value))
+    });
+    assert_eq!(silent, Vec::<String>::new(), "the description must name each value");
+}
+
 #[test]
 fn everything_that_can_grow_is_bounded() {
     let unbounded = faults(|schema, _| match schema.get("type").and_then(Value::as_str) {

@@ -1,6 +1,8 @@
 //! The integration tests.
 
+mod cluster;
 mod crd;
 mod generated;
+mod support;
 mod tidy;
 mod validate;

@@ -1,0 +1,6 @@
+//! What tests share.
+
+pub mod apiserver;
+pub mod eventually;
+pub mod http;
+pub mod operator;
