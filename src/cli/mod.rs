@@ -4,7 +4,7 @@ mod crd;
 mod failure;
 mod providers;
 mod send;
-// mod tail;
+mod tail;
 mod validate;
 
 use std::io::{self, Write as _};
@@ -34,7 +34,7 @@ enum Command {
     /// Sign a delivery as a provider would, send it and show the answer
     Send(send::Args),
     /// Show events as they arrive in the stream
-    // Tail(tail::Args),
+    Tail(tail::Args),
     /// Print shell completions
     Completions {
         /// The shell
@@ -76,7 +76,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Crd(args) => crd::run(args),
         Command::Providers(args) => providers::run(args),
         Command::Send(args) => send::run(args),
-        // Command::Tail(args) => tail::run(args),
+        Command::Tail(args) => tail::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "jethook", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
