@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Problem;
 use super::subject::{is_within, listed};
 use crate::api::{ConditionType, Reason};
-use crate::store::{Discard, Retention, Storage, StreamFacts, StreamState};
+use crate::stream::{Discard, Retention, Storage, StreamFacts, StreamState};
 
 /// Room for the headers of a message, in bytes.
 pub const HEADER_ROOM_BYTES: u64 = 20 * 1024;
