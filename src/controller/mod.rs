@@ -9,6 +9,7 @@ pub mod kube;
 pub mod lease;
 mod ledger;
 pub mod notice;
+mod queue;
 pub mod report;
 pub mod secrets;
 mod status;
