@@ -7,7 +7,7 @@ use http::Method;
 
 use super::keys::{self, Resolved};
 use super::limit::{self, RateLimit};
-use super::stream::{Ask, HEADER_ROOM_BYTES, judge_target};
+use super::target::{Ask, HEADER_ROOM_BYTES, judge_target};
 use super::{
     BodyLimits, EndpointRef, Filter, KeyName, MessagePlan, Policy, Problem, Route, SecretView, Serving, State, Stream,
     SubjectTemplate, Usage, check_path, plan, verification,

@@ -222,6 +222,11 @@ fn look_up<'a>(
                 resolved.problems.push(Problem::passing(Reason::DegradedRefs, field(index), message));
                 (secret, version.as_str())
             }
+            (None, None) if data.key_names.contains(key) => {
+                let message =
+                    format!("key \"{key}\" of Secret {namespace}/{name} has not been read yet ({})", field(index));
+                return Err(Problem::pending(ConditionType::ResolvedRefs, field(index), message));
+            }
             (None, None) => {
                 return Err(key_missing(namespace, reference, index, data));
             }

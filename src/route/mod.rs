@@ -8,9 +8,9 @@ mod path;
 mod plan;
 mod policy;
 mod problem;
-mod stream;
 mod subject;
 mod table;
+mod target;
 mod verification;
 
 use std::sync::Arc;
@@ -27,9 +27,9 @@ pub use limit::RateLimit;
 pub use path::check_path;
 pub use policy::Policy;
 pub use problem::Problem;
-pub use stream::{Ask, HEADER_ROOM_BYTES, Stream, go_duration, judge_target};
 pub use subject::{Names, SubjectTemplate, is_within};
 pub use table::{Found, Routes, Table};
+pub use target::{Ask, HEADER_ROOM_BYTES, Stream, go_duration, judge_target};
 
 pub use crate::api::{EndpointRef, KeyName};
 
