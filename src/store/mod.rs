@@ -52,4 +52,10 @@ impl Publisher {
         let _ = (event, stream, usage, began, time_limit);
         unimplemented!()
     }
+
+    /// Sends what is buffered and closes, by the deadline.
+    pub async fn drain(&self, deadline: Instant) {
+        let _ = deadline;
+        unimplemented!()
+    }
 }
