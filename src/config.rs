@@ -225,6 +225,18 @@ pub struct SourceConfig {
     /// For how long the last known keys serve after a Secret or a key of it is gone
     #[arg(long, env = "JETHOOK_SECRET_GRACE", default_value = "0s", value_parser = duration)]
     pub secret_grace: Duration,
+    /// How Secrets are followed: by a watch, or by reading the named ones every 30 s, which needs the right to get alone
+    #[arg(long, env = "JETHOOK_SECRET_ACCESS", value_enum, default_value_t = SecretAccess::Watch)]
+    pub secret_access: SecretAccess,
+}
+
+/// How Secrets are followed.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretAccess {
+    /// A watch of their metadata; a change is live within a second.
+    Watch,
+    /// Reading the named ones again and again; a change is live within half a minute.
+    Get,
 }
 
 /// What namespaces may claim beyond their own.

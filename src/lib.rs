@@ -1,9 +1,7 @@
 #![doc = include_str!("README.md")]
 
+// Bottom first: a module imports only from those above it (`tests/it/tidy.rs`).
 pub mod secret;
-
-pub mod config;
-pub mod telemetry;
 
 pub mod health;
 
@@ -11,12 +9,17 @@ pub mod scheme;
 
 pub mod catalogue;
 
-#[allow(unreachable_pub, reason = "the KubeSchema derive repeats each struct inside a private function")]
 pub mod api;
+
+pub mod config;
+
+pub mod telemetry;
 
 pub mod outcome;
 
 pub mod metrics;
+
+pub mod stream;
 
 pub mod route;
 

@@ -1,3 +1,7 @@
 //! The `jethook` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    jethook::cli::main()
+}

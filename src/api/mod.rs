@@ -1,15 +1,25 @@
-//! What the user writes and reads in Kubernetes: types that do nothing.
+//! What the user writes and reads in Kubernetes: types that do nothing, their definition, and what the apiserver would
+//! say of a manifest.
+// `KubeSchema` copies each struct into a function.
+#![expect(unreachable_pub, reason = "of the copies that a derive makes")]
 
 mod condition;
+mod crd;
+pub mod manifest;
+mod names;
 mod quantity;
 mod secret_ref;
 mod status;
 mod target;
+mod validate;
 mod webhook_endpoint;
 
 pub use condition::{Condition, ConditionStatus, ConditionType, Reason};
+pub use crd::{crd, crd_yaml};
+pub use names::{EndpointRef, KeyName};
 pub use quantity::quantity_bytes;
 pub use secret_ref::SecretRef;
 pub use status::{SecretInUse, WebhookEndpointStatus};
 pub use target::{LargeBodies, Target};
+pub use validate::{FieldError, Kind, endpoint, validate};
 pub use webhook_endpoint::{Deduplication, DeduplicationKey, Limits, Rate, WebhookEndpoint, WebhookEndpointSpec};

@@ -1,5 +1,8 @@
 //! Kubernetes quantities as bytes.
 
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
+
 /// The bytes that a quantity such as `1Mi`, `64M`, `1.5Gi` or `1048576` stands for; `None` when it is no quantity, is
 /// negative, or is no whole number of bytes.
 #[must_use]
@@ -33,6 +36,34 @@ pub fn quantity_bytes(text: &str) -> Option<u64> {
         return None;
     }
     u64::try_from(scaled / scale).ok()
+}
+
+/// Reads a quantity that is written as text or as a plain number.
+pub(super) fn quantity_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(String),
+        Number(i64),
+    }
+    Ok(Option::<Written>::deserialize(deserializer)?.map(|written| match written {
+        Written::Text(text) => text,
+        Written::Number(number) => number.to_string(),
+    }))
+}
+
+/// The schema of a number of bytes from 1 to 1Gi.
+pub(super) fn quantity_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "x-kubernetes-validations": [{
+            "rule": "string(self).matches('^[0-9]{1,12}([.][0-9]{1,9})?(k|M|G|Ki|Mi|Gi)?$') \
+                     && quantity(string(self)).isInteger() \
+                     && quantity(string(self)).compareTo(quantity('1')) >= 0 \
+                     && quantity(string(self)).compareTo(quantity('1Gi')) <= 0",
+            "message": "must be a quantity of bytes from 1 to 1Gi, such as 512Ki, 1Mi or 1048576",
+        }],
+    })
 }
 
 #[cfg(test)]

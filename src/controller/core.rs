@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::api::{WebhookEndpoint, WebhookEndpointStatus};
 use crate::route::EndpointRef;
 use crate::secret::Secret;
-use crate::store::{View, Wanted};
+use crate::stream::{View, Wanted};
 
 /// What a source tells the controller.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub struct Observed {
     pub created: Timestamp,
     /// The resource, or why it does not parse.
     pub resource: Result<Arc<WebhookEndpoint>, String>,
+    /// The status found on the object; it is there for one that does not parse, too.
+    pub status: Option<WebhookEndpointStatus>,
 }
 
 /// Namespace and name of a Secret.

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use jiff::Timestamp;
 
 use super::lock;
+use crate::api::KeyName;
 use crate::outcome::Outcome;
-use crate::route::KeyName;
 
 /// Counters of one endpoint. Workers hold it through the route: no look-up on the hot path.
 #[derive(Debug, Default)]

@@ -15,8 +15,8 @@ pub use endpoint::EndpointMetrics;
 pub use expose::{ALL, Description, Kind};
 pub use histogram::{Histogram, use_shard};
 
+use crate::api::EndpointRef;
 use crate::outcome::Outcome;
-use crate::route::EndpointRef;
 
 /// How long the series of an endpoint outlive it, so that a last scrape sees them.
 const FORGET_AFTER: Duration = Duration::from_mins(10);
@@ -149,7 +149,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::KeyName;
+    use crate::api::KeyName;
 
     fn endpoint(name: &str) -> EndpointRef {
         EndpointRef { namespace: "shop".into(), name: name.into() }

@@ -11,17 +11,10 @@ use ipnet::IpNet;
 
 pub use table::{Found, Routes, Table};
 
+pub use crate::api::{EndpointRef, KeyName};
+
 use crate::metrics::{EndpointMetrics, Histogram};
 use crate::scheme::{Keyring, Scheme};
-
-/// Namespace and name of an endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EndpointRef {
-    /// Its namespace.
-    pub namespace: Arc<str>,
-    /// Its name.
-    pub name: Arc<str>,
-}
 
 /// An endpoint as the receiver serves it.
 #[derive(Debug)]
@@ -89,15 +82,6 @@ pub struct BodyLimits {
     pub endpoint: u64,
     /// What NATS (or the stream) takes less the room for headers; `None` before the first connection.
     pub nats: Option<u64>,
-}
-
-/// A key by its names, never by its value.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyName {
-    /// The Secret's name.
-    pub secret: String,
-    /// The key within it.
-    pub key: String,
 }
 
 /// Shared limits in use by one endpoint.

@@ -5,6 +5,7 @@ pub(crate) mod der;
 mod encoding;
 pub(crate) mod form;
 pub(crate) mod json;
+pub(crate) mod jwt;
 pub(crate) mod key;
 pub(crate) mod matched;
 pub(crate) mod pointer;
@@ -23,6 +24,7 @@ use jiff::Timestamp;
 
 pub use delivery::Delivery;
 pub use encoding::Encoding;
+pub use jwt::JwtAlgorithm;
 pub use public_key::Algorithm;
 pub use rejection::Rejection;
 pub use spec::Verification;

@@ -1,13 +1,11 @@
 //! JetStream: publishing with acks of our own, and what the operator knows of streams.
 
-mod view;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use view::{Connection, Discard, Retention, Storage, StreamFacts, StreamState, View, Wanted};
+pub use crate::stream::{Connection, Discard, Retention, Storage, StreamFacts, StreamState, View, Wanted};
 
 use crate::event::Event;
 use crate::outcome::NotStored;

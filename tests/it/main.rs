@@ -1,1 +1,6 @@
+//! The integration tests.
 
+mod crd;
+mod generated;
+mod tidy;
+mod validate;

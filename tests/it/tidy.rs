@@ -7,19 +7,20 @@ use std::path::{Path, PathBuf};
 /// Which modules each module may import; the table of `src/README.md`.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("secret", &[]),
-    ("config", &["api", "secret"]),
-    ("telemetry", &["config"]),
     ("health", &[]),
     ("scheme", &["secret"]),
     ("catalogue", &["scheme"]),
     ("api", &["catalogue", "scheme"]),
+    ("config", &["api", "secret"]),
+    ("telemetry", &["config"]),
     ("outcome", &["scheme"]),
-    ("metrics", &["outcome", "route"]),
-    ("route", &["api", "catalogue", "config", "metrics", "scheme", "secret", "store"]),
-    ("event", &["route", "scheme"]),
-    ("store", &["config", "event", "metrics", "outcome", "route", "secret"]),
-    ("receiver", &["config", "event", "health", "metrics", "outcome", "route", "scheme", "store"]),
-    ("controller", &["api", "catalogue", "config", "health", "metrics", "route", "scheme", "secret", "store"]),
+    ("metrics", &["api", "outcome"]),
+    ("stream", &[]),
+    ("route", &["api", "catalogue", "config", "metrics", "scheme", "secret", "stream"]),
+    ("event", &["api", "route", "scheme"]),
+    ("store", &["config", "event", "metrics", "outcome", "route", "secret", "stream"]),
+    ("receiver", &["api", "config", "event", "health", "metrics", "outcome", "route", "scheme", "store"]),
+    ("controller", &["api", "catalogue", "config", "health", "metrics", "route", "scheme", "secret", "stream"]),
     ("admin", &["health", "metrics"]),
 ];
 
@@ -101,7 +102,8 @@ fn files_are_read_in_one_sitting() {
 #[test]
 fn nothing_is_left_open() {
     // Put together here, so that this file does not hold them.
-    let words = [["TO", "DO"], ["FIX", "ME"], ["unimplemented", "!("], ["todo", "!("], ["dbg", "!("]].map(|word| word.concat());
+    let words =
+        [["TO", "DO"], ["FIX", "ME"], ["unimplemented", "!("], ["todo", "!("], ["dbg", "!("]].map(|word| word.concat());
     let mut faults = Vec::new();
     for path in rust_files("src").into_iter().chain(rust_files("tests")) {
         let text = fs::read_to_string(&path).unwrap();
@@ -126,6 +128,22 @@ fn no_code_names_a_provider() {
         }
     }
     assert!(faults.is_empty(), "a provider is data, not code:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn one_tls_crypto_provider_is_in_the_tree() {
+    let tree = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    let has = |name: &str| tree.lines().any(|line| line.split(' ').next() == Some(name));
+    assert!(has("aws-lc-rs"), "the provider is in the tree");
+    for banned in ["ring", "native-tls", "openssl-sys", "reqwest", "serde_yaml"] {
+        assert!(!has(banned), "{banned} came into the tree; .deny.toml says why it must not");
+    }
 }
 
 /// Whether a line holds an id as a word of its own, in any case.

@@ -1,0 +1,236 @@
+//! The definition's plain schema: types, bounds, patterns, unknown fields, and lists whose items must differ.
+
+use std::sync::LazyLock;
+
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{JsonType, PatternOptions, Validator};
+use kube::core::cel::apply_defaults;
+use serde_json::{Map, Value, json};
+
+use super::FieldError;
+use crate::api::crd;
+
+static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "a constant of the program, made by every test run")]
+    jsonschema::draft7::options()
+        .with_pattern_options(PatternOptions::regex())
+        .build(&closed(crd::schema()))
+        .expect("the definition's schema is one")
+});
+
+/// The object as the apiserver looks at it: without status, without explicit nulls, with defaults.
+pub(super) fn normalised(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Value::Object(fields) = &mut object {
+        fields.remove("status");
+    }
+    drop_nulls(&mut object, crd::schema());
+    apply_defaults(crd::schema(), &object)
+}
+
+/// What the plain schema has against a normalised object.
+pub(super) fn faults(object: &Value) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    for error in VALIDATOR.iter_errors(object) {
+        let path = path_of(object, error.instance_path().as_str());
+        match error.kind() {
+            ValidationErrorKind::Required { property } => {
+                let name = property.as_str().unwrap_or_default();
+                faults.push(FieldError::new(join(&path, name), "is required"));
+            }
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
+                for name in unexpected {
+                    faults.push(FieldError::new(join(&path, name), unknown(name, error.instance_path().as_str())));
+                }
+            }
+            kind => faults.push(FieldError::new(path, wording(kind, &error.to_string()))),
+        }
+    }
+    duplicates(object, crd::schema(), "", &mut faults);
+    faults
+}
+
+/// A copy for the validator: Kubernetes' own words in JSON Schema's, and objects closed.
+fn closed(schema: &Value) -> Value {
+    let mut root = convert(schema);
+    if let Some(Value::Object(properties)) = root.get_mut("properties") {
+        properties.remove("status");
+        for name in ["apiVersion", "kind", "metadata"] {
+            properties.insert(name.to_owned(), json!({}));
+        }
+    }
+    root
+}
+
+fn convert(schema: &Value) -> Value {
+    let Value::Object(schema) = schema else { return schema.clone() };
+    let mut converted = Map::new();
+    for (word, value) in schema {
+        match word.as_str() {
+            "x-kubernetes-int-or-string" => {
+                converted.insert("type".to_owned(), json!(["integer", "string"]));
+            }
+            "properties" => {
+                let properties = value.as_object().into_iter().flatten();
+                let properties = properties.map(|(name, below)| (name.clone(), convert(below))).collect();
+                converted.insert(word.clone(), Value::Object(properties));
+                converted.insert("additionalProperties".to_owned(), json!(false));
+            }
+            "items" | "additionalProperties" => {
+                converted.insert(word.clone(), convert(value));
+            }
+            word if word.starts_with("x-") || word == "description" || word == "default" => {}
+            _ => {
+                converted.insert(word.clone(), value.clone());
+            }
+        }
+    }
+    Value::Object(converted)
+}
+
+/// The schema of what stands below a name or an index.
+fn below<'a>(schema: &'a Value, name: Option<&str>) -> Option<&'a Value> {
+    match name {
+        Some(name) => schema.get("properties").and_then(|p| p.get(name)).or_else(|| schema.get("additionalProperties")),
+        None => schema.get("items"),
+    }
+}
+
+/// A null for a field that may not be null is no field, says the apiserver.
+fn drop_nulls(value: &mut Value, schema: &Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, value| !(value.is_null() && below(schema, Some(name)).is_some()));
+            for (name, value) in fields {
+                if let Some(schema) = below(schema, Some(name)) {
+                    drop_nulls(value, schema);
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Some(schema) = below(schema, None) {
+                items.iter_mut().for_each(|item| drop_nulls(item, schema));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Items that are the same in a set, or have the same keys in a list that is a map.
+fn duplicates(value: &Value, schema: &Value, path: &str, faults: &mut Vec<FieldError>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if let Some(schema) = below(schema, Some(name)) {
+                    duplicates(value, schema, &join(path, name), faults);
+                }
+            }
+        }
+        Value::Array(items) => {
+            let keys: Vec<&str> = match schema.get("x-kubernetes-list-map-keys") {
+                Some(Value::Array(keys)) => keys.iter().filter_map(Value::as_str).collect(),
+                _ => Vec::new(),
+            };
+            let is_set = schema.get("x-kubernetes-list-type").and_then(Value::as_str) == Some("set");
+            let identity = |item: &Value| -> Vec<Option<Value>> {
+                if is_set { vec![Some(item.clone())] } else { keys.iter().map(|key| item.get(key).cloned()).collect() }
+            };
+            for (index, item) in items.iter().enumerate() {
+                let here = format!("{path}[{index}]");
+                if (is_set || !keys.is_empty())
+                    && items.iter().take(index).any(|other| identity(other) == identity(item))
+                {
+                    let same = if is_set { "value".to_owned() } else { keys.join(" and ") };
+                    faults.push(FieldError::new(here.clone(), format!("has the same {same} as an item before it")));
+                }
+                if let Some(schema) = below(schema, None) {
+                    duplicates(item, schema, &here, faults);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A JSON pointer in the apiserver's way of writing.
+fn path_of(object: &Value, pointer: &str) -> String {
+    let mut path = String::new();
+    let mut at = Some(object);
+    for segment in pointer.split('/').skip(1) {
+        let name = segment.replace("~1", "/").replace("~0", "~");
+        if let Some(Value::Array(items)) = at {
+            path = format!("{path}[{name}]");
+            at = name.parse::<usize>().ok().and_then(|index| items.get(index));
+        } else {
+            at = at.and_then(|value| value.get(&name));
+            path = join(&path, &name);
+        }
+    }
+    path
+}
+
+pub(super) fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// An unknown field, with the known one that is nearest to it.
+fn unknown(name: &str, parent: &str) -> String {
+    let schema = parent.split('/').skip(1).try_fold(crd::schema(), |schema, segment| {
+        if schema.get("items").is_some() { below(schema, None) } else { below(schema, Some(segment)) }
+    });
+    let known = schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object);
+    let known = known.into_iter().flatten().map(|(known, _)| known.as_str());
+    match nearest(name, known) {
+        Some(known) => format!("unknown field; did you mean {known}?"),
+        None => "unknown field".to_owned(),
+    }
+}
+
+/// The word nearest to a misspelt one, where one is near.
+pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const NEAR: f64 = 0.75;
+    let lower = word.to_lowercase();
+    known
+        .map(|known| (strsim::jaro_winkler(&lower, &known.to_lowercase()), known))
+        .filter(|(score, _)| *score >= NEAR)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, known)| known)
+}
+
+fn wording(kind: &ValidationErrorKind, fallback: &str) -> String {
+    match kind {
+        ValidationErrorKind::Type { kind } => format!("must be {}", type_name(kind)),
+        ValidationErrorKind::Enum { options } => {
+            let options: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            format!("must be one of {}", options.join(", "))
+        }
+        ValidationErrorKind::Pattern { pattern } => format!("must match {pattern}"),
+        ValidationErrorKind::MinLength { limit } => format!("must have at least {limit} characters"),
+        ValidationErrorKind::MaxLength { limit } => format!("must have at most {limit} characters"),
+        ValidationErrorKind::MinItems { limit } | ValidationErrorKind::MinProperties { limit } => {
+            format!("must have at least {limit} items")
+        }
+        ValidationErrorKind::MaxItems { limit } | ValidationErrorKind::MaxProperties { limit } => {
+            format!("must have at most {limit} items")
+        }
+        ValidationErrorKind::Minimum { limit } => format!("must be at least {limit}"),
+        ValidationErrorKind::Maximum { limit } => format!("must be at most {limit}"),
+        _ => fallback.to_owned(),
+    }
+}
+
+fn type_name(kind: &TypeKind) -> String {
+    let name = |json_type| match json_type {
+        JsonType::Array => "a list",
+        JsonType::Boolean => "true or false",
+        JsonType::Integer => "a whole number",
+        JsonType::Null => "null",
+        JsonType::Number => "a number",
+        JsonType::Object => "an object",
+        JsonType::String => "a string",
+    };
+    match kind {
+        TypeKind::Single(json_type) => name(*json_type).to_owned(),
+        TypeKind::Multiple(types) => types.iter().map(name).collect::<Vec<_>>().join(" or "),
+    }
+}

@@ -1,0 +1,197 @@
+//! Watches that outlive every outage of the apiserver.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::stream::{BoxStream, SelectAll, StreamExt, select_all, unfold};
+use kube::api::{Api, Resource};
+use kube::runtime::watcher::{self, Event, InitialListStrategy};
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep};
+
+use super::kube::{Backoff, CallError, WATCH_SECONDS};
+
+/// Streaming lists that were begun and not finished before pages are asked for instead: a list that takes longer than the
+/// server's timeout would otherwise never end.
+const UNFINISHED_LISTS_MAX: u32 = 3;
+/// A watch that goes on failing is told again after so long.
+const TELL_EVERY: Duration = Duration::from_secs(300);
+
+/// A watch by streaming lists, or by pages where the apiserver has none (Kubernetes 1.33); it never ends, and waits a
+/// little after each failure.
+struct Watch<K> {
+    api: Api<K>,
+    config: watcher::Config,
+    events: BoxStream<'static, watcher::Result<Event<K>>>,
+    backoff: Backoff,
+    pause: Option<Duration>,
+    unfinished_lists: u32,
+}
+
+impl<K: Resource + Clone + DeserializeOwned + fmt::Debug + Send + 'static> Watch<K> {
+    fn new(api: Api<K>, selector: Option<&str>) -> Self {
+        let mut config = watcher::Config::default().streaming_lists().timeout(WATCH_SECONDS);
+        config.label_selector = selector.map(str::to_owned);
+        let events = watcher::watcher(api.clone(), config.clone()).boxed();
+        Self { api, config, events, backoff: Backoff::quick(), pause: None, unfinished_lists: 0 }
+    }
+
+    fn restart_in_pages(&mut self) {
+        self.config.initial_list_strategy = InitialListStrategy::ListWatch;
+        self.events = watcher::watcher(self.api.clone(), self.config.clone()).boxed();
+    }
+
+    fn is_streaming(&self) -> bool {
+        self.config.initial_list_strategy == InitialListStrategy::StreamingList
+    }
+
+    async fn next(&mut self) -> Option<Result<Event<K>, CallError>> {
+        if let Some(pause) = self.pause.take() {
+            sleep(pause).await;
+        }
+        loop {
+            let event = match self.events.next().await? {
+                Ok(event) => event,
+                Err(error) => {
+                    let error = call_error(error);
+                    if self.is_streaming() && matches!(error.code(), 400 | 422) {
+                        self.restart_in_pages();
+                        continue;
+                    }
+                    self.pause = Some(self.backoff.wait());
+                    return Some(Err(error));
+                }
+            };
+            match &event {
+                // A paged list says so before it has asked for anything: no reason yet to think that all is well.
+                Event::Init => self.unfinished_lists += 1,
+                Event::InitDone => {
+                    self.unfinished_lists = 0;
+                    self.backoff.reset();
+                }
+                Event::Apply(_) | Event::Delete(_) | Event::InitApply(_) => self.backoff.reset(),
+            }
+            if self.is_streaming() && self.unfinished_lists > UNFINISHED_LISTS_MAX {
+                self.restart_in_pages();
+                continue;
+            }
+            return Some(Ok(event));
+        }
+    }
+}
+
+fn call_error(error: watcher::Error) -> CallError {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => CallError::from(error),
+        watcher::Error::WatchError(status) => CallError::from(*status),
+        watcher::Error::NoResourceVersion => {
+            CallError::Unreachable("an object came without resourceVersion".to_owned())
+        }
+    }
+}
+
+/// An event of one of several watches, with the watch's number.
+type Numbered<T> = (usize, Result<Event<T>, CallError>);
+
+/// One watch for each namespace, or one over all where none is given, merged; `strip` keeps of an object what is needed.
+pub(super) fn watch_each<K, T>(
+    client: &kube::Client,
+    namespaces: &[String],
+    selector: Option<&str>,
+    strip: fn(K) -> Option<T>,
+) -> SelectAll<BoxStream<'static, Numbered<T>>>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + fmt::Debug
+        + Send
+        + 'static,
+    T: Send + 'static,
+{
+    let apis = if namespaces.is_empty() {
+        vec![Api::all(client.clone())]
+    } else {
+        namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+    };
+    select_all(apis.into_iter().enumerate().map(|(number, api)| {
+        let watch = Watch::new(api, selector);
+        let events = unfold(watch, |mut watch| async { Some((watch.next().await?, watch)) });
+        events
+            .filter_map(move |event| async move {
+                let event = match event {
+                    Ok(Event::Init) => Ok(Event::Init),
+                    Ok(Event::InitDone) => Ok(Event::InitDone),
+                    Ok(Event::InitApply(object)) => Ok(Event::InitApply(strip(object)?)),
+                    Ok(Event::Apply(object)) => Ok(Event::Apply(strip(object)?)),
+                    Ok(Event::Delete(object)) => Ok(Event::Delete(strip(object)?)),
+                    Err(error) => Err(error),
+                };
+                Some((number, event))
+            })
+            .boxed()
+    }))
+}
+
+/// What is told of one watch that fails: its begin, another cause, every five minutes, and its end.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    kind: &'static str,
+    namespace: String,
+    failures: u32,
+    code: u16,
+    told: Option<Instant>,
+}
+
+impl Trouble {
+    /// `namespace` is empty for a watch over all.
+    pub(super) fn new(kind: &'static str, namespace: &str) -> Self {
+        Self { kind, namespace: namespace.to_owned(), failures: 0, code: 0, told: None }
+    }
+
+    /// One for each watch that [`watch_each`] makes.
+    pub(super) fn each(kind: &'static str, namespaces: &[String]) -> Vec<Self> {
+        if namespaces.is_empty() {
+            return vec![Self::new(kind, "")];
+        }
+        namespaces.iter().map(|namespace| Self::new(kind, namespace)).collect()
+    }
+
+    pub(super) fn failed(&mut self, error: &CallError, now: Instant) {
+        // A watch that is too old for the apiserver's memory is listed anew: that is how it works.
+        if error.code() == 410 {
+            return;
+        }
+        let is_new = self.told.is_none_or(|told| now >= told + TELL_EVERY) || self.code != error.code();
+        self.failures = self.failures.saturating_add(1);
+        self.code = error.code();
+        let (kind, namespace, failures) = (self.kind, self.namespace.as_str(), self.failures);
+        if !is_new {
+            tracing::debug!(kind, namespace, failures, %error, "the watch failed; trying again");
+            return;
+        }
+        self.told = Some(now);
+        let hint = match error.code() {
+            401 | 403 => "; grant the operator get, list and watch",
+            404 => "; install the CRDs (jethook crd | kubectl apply --server-side -f -)",
+            _ => "",
+        };
+        tracing::warn!(kind, namespace, failures, %error, "the watch failed; what is known stays{hint}");
+    }
+
+    pub(super) fn is_well(&mut self) {
+        if self.told.take().is_some() {
+            let (kind, namespace, failures) = (self.kind, self.namespace.as_str(), self.failures);
+            tracing::info!(kind, namespace, failures, "the watch is back");
+        }
+        self.failures = 0;
+    }
+}
+
+/// The namespaces to watch, each once.
+pub(super) fn distinct(namespaces: &[String]) -> Vec<String> {
+    namespaces.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect()
+}
