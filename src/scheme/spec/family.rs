@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{is_default, is_signing, signing};
 pub use crate::scheme::encoding::Encoding;
+pub use crate::scheme::jwt::JwtAlgorithm;
 pub use crate::scheme::public_key::Algorithm;
 
 fn body() -> String {
@@ -185,29 +186,6 @@ pub struct Jwt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32))]
     pub leeway: Option<String>,
-}
-
-/// An algorithm of JSON Web Signatures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum JwtAlgorithm {
-    /// HMAC with SHA-256.
-    HS256,
-    /// HMAC with SHA-384.
-    HS384,
-    /// HMAC with SHA-512.
-    HS512,
-    /// RSA PKCS#1 with SHA-256.
-    RS256,
-    /// RSA PKCS#1 with SHA-384.
-    RS384,
-    /// RSA PKCS#1 with SHA-512.
-    RS512,
-    /// RSA PSS with SHA-256.
-    PS256,
-    /// ECDSA P-256 with SHA-256.
-    ES256,
-    /// Ed25519.
-    EdDSA,
 }
 
 /// HTTP Message Signatures.
