@@ -1,6 +1,7 @@
 //! JSON web tokens (RFC 7519) as compact JWS (RFC 7515), checked against keys that are known beforehand.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -123,13 +124,19 @@ impl Default for JwtCheck {
     }
 }
 
-/// The claims of a token whose signature and times are right.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The claims of a token whose signature and times are right. `Debug` shows nothing of them.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Claims {
     /// The claims: one JSON object, as it was signed.
     pub(crate) json: Vec<u8>,
     /// Which of the keys verified it.
     pub(crate) key: usize,
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 /// Why a token is refused.

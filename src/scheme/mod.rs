@@ -4,6 +4,7 @@ mod delivery;
 pub(crate) mod der;
 mod encoding;
 pub(crate) mod form;
+pub(crate) mod http_signature;
 pub(crate) mod json;
 pub(crate) mod jwt;
 pub(crate) mod key;
@@ -13,6 +14,7 @@ pub(crate) mod private_key;
 pub(crate) mod public_key;
 mod rejection;
 mod spec;
+mod structured_field;
 pub(crate) mod xml;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ use jiff::Timestamp;
 
 pub use delivery::Delivery;
 pub use encoding::Encoding;
+pub use http_signature::{Dialect, SignatureAlgorithm};
 pub use jwt::JwtAlgorithm;
 pub use public_key::Algorithm;
 pub use rejection::Rejection;
