@@ -47,6 +47,11 @@ pub(super) struct Armed {
 }
 
 impl Armed {
+    /// Whether any family has.
+    pub(super) fn any(self) -> bool {
+        self.hmac || self.hash || self.public_key || self.standard || self.token || self.jwt || self.http
+    }
+
     /// Every family that the scheme has.
     pub(super) fn all(plan: &Plan) -> Self {
         Self {

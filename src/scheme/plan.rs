@@ -240,6 +240,33 @@ pub(super) struct KeyPlan {
     pub(super) r#use: String,
     pub(super) spec: KeySpec,
     pub(super) text: Option<Template>,
-    /// Whether its bytes are needed beyond the families' prepared keys.
-    pub(super) is_kept: bool,
+}
+
+impl HttpPlan {
+    /// The public key algorithms that count; none where the key is a shared secret.
+    pub(super) fn public_algorithms(&self) -> Vec<Algorithm> {
+        self.check.algorithms.iter().filter_map(|algorithm| algorithm.public(self.check.dialect)).collect()
+    }
+}
+
+impl Plan {
+    /// The use of the key with which answers to handshakes are computed, where any is.
+    pub(super) fn answer_use(&self) -> Option<&str> {
+        let is_keyed = self.handshakes.iter().any(|handshake| handshake.answer.is_keyed());
+        is_keyed.then(|| self.hmac.as_ref().map_or("signing", |hmac| hmac.key.as_str()))
+    }
+}
+
+impl AnswerPlan {
+    /// Every template in it.
+    pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
+        let json = self.json.iter().map(|(_, template)| template);
+        let headers = self.headers.iter().map(|(_, template)| template);
+        std::iter::once(&self.body).chain(json).chain(headers)
+    }
+
+    /// Whether a key takes part in it.
+    pub(super) fn is_keyed(&self) -> bool {
+        self.templates().any(|template| template.exprs().iter().any(|(expr, _)| expr.is_keyed()))
+    }
 }

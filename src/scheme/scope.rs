@@ -48,7 +48,22 @@ pub(super) enum Rendered<'s> {
     Absent(&'s str),
 }
 
-impl<'s> Scope<'s, '_> {
+impl<'s, 'a> Scope<'s, 'a> {
+    pub(super) fn new(reader: &'s Reader<'a>, keys: &'s Keyring, is_signed: &'s Cell<bool>) -> Self {
+        Self {
+            reader,
+            keys,
+            time: None,
+            is_timeless: false,
+            secret: None,
+            secret_of: None,
+            item: None,
+            claims: None,
+            standard: None,
+            is_signed,
+        }
+    }
+
     /// Fills in a template without copying what it refers to.
     pub(super) fn render(&self, template: &'s Template) -> Result<Rendered<'s>, Rejection> {
         let mut pieces = Vec::with_capacity(template.parts.len());
@@ -119,6 +134,7 @@ impl<'s> Scope<'s, '_> {
                 self.secret_of.filter(|(of, _)| of == name).map(|(_, secret)| Cow::Borrowed(secret))
             }
             Place::Literal(text) => Some(Cow::Borrowed(text)),
+            Place::Header(name) if self.is_timeless && self.is_time(name) => Some(Cow::Borrowed(&[])),
             Place::Header(name) => reader.header(name)?.map(Cow::Borrowed),
             Place::Numbered(prefix) => reader.numbered(prefix)?.into_iter().next().map(Cow::Borrowed),
             Place::Query(name) => reader.query(name)?,

@@ -129,6 +129,13 @@ impl Place {
     }
 }
 
+impl Expr {
+    /// Whether a keyed function is applied.
+    pub(crate) fn is_keyed(&self) -> bool {
+        self.functions.iter().any(|function| matches!(function, Function::Hmac(_)))
+    }
+}
+
 impl Template {
     /// The text itself, where no part of it depends on the request.
     pub(crate) fn constant(&self) -> Option<Vec<u8>> {
@@ -140,6 +147,14 @@ impl Template {
             }
         }
         Some(text)
+    }
+
+    /// The other use whose keys it names.
+    pub(crate) fn secret_use(&self) -> Option<&str> {
+        self.references().find_map(|reference| match &reference.place {
+            Place::SecretOf(name) => Some(name.as_str()),
+            _ => None,
+        })
     }
 
     /// Whether it is the body and nothing else.

@@ -4,3 +4,4 @@ mod crd;
 mod generated;
 mod tidy;
 mod validate;
+mod vectors;
