@@ -72,7 +72,8 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
 
     let source = Source::start(&config, &wires, refusals).await?;
     let endpoints = source.endpoints.clone();
-    let core = Core::new(controller::settings(&config).map_err(Failure::Usage)?, Arc::clone(&wires.metrics), Timestamp::now());
+    let core =
+        Core::new(controller::settings(&config).map_err(Failure::Usage)?, Arc::clone(&wires.metrics), Timestamp::now());
     let links = Links {
         updates: wires.updates_in,
         routes: wires.routes.clone(),
@@ -84,7 +85,11 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
         pulse: health.pulse("controller", Timestamp::now()),
     };
     tokio::spawn(controller::run(core, Arc::clone(&wires.metrics), links));
-    tokio::spawn(streams.run(StreamLines { wanted: wires.wanted_in, leading: source.leading.clone(), view: wires.view }));
+    tokio::spawn(streams.run(StreamLines {
+        wanted: wires.wanted_in,
+        leading: source.leading.clone(),
+        view: wires.view,
+    }));
     tokio::spawn(pass_views(wires.view_in, wires.updates.clone(), health.gate("nats")));
     tokio::spawn(admin::serve(listener, Admin { health, metrics: Arc::clone(&wires.metrics), endpoints }));
     serving.open();
@@ -166,12 +171,8 @@ fn start_receiver(
         let (nats, shared) = (Arc::clone(&nats), Arc::clone(&shared));
         async move { Publisher::connect(&nats, shared).await }
     };
-    let parts = Parts {
-        routes: wires.routes.clone(),
-        metrics: Arc::clone(&wires.metrics),
-        health: health.clone(),
-        notices,
-    };
+    let parts =
+        Parts { routes: wires.routes.clone(), metrics: Arc::clone(&wires.metrics), health: health.clone(), notices };
     Receiver::start(&config.receiver, parts, connect).map_err(|error| Failure::Usage(chain(&error)))
 }
 
@@ -209,7 +210,11 @@ struct Source {
 }
 
 impl Source {
-    async fn start(config: &RunConfig, wires: &Wires, refusals: mpsc::Receiver<RefusalNotice>) -> Result<Self, Failure> {
+    async fn start(
+        config: &RunConfig,
+        wires: &Wires,
+        refusals: mpsc::Receiver<RefusalNotice>,
+    ) -> Result<Self, Failure> {
         match &config.source.manifests {
             Some(folder) => {
                 let manifests = Manifests::open(folder, wires.updates.clone(), Arc::clone(&wires.metrics));
