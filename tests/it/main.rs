@@ -1,19 +1,25 @@
-//! The integration tests: real programs, real ports, one process for all.
-#![allow(unreachable_pub, reason = "a test program exports nothing")]
+//! The integration tests.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "tests fail by panicking"
+    unreachable_pub,
+    reason = "a test fails by a panic, and nothing imports it"
 )]
-#![allow(clippy::missing_panics_doc, clippy::must_use_candidate, reason = "nobody reads the manual of a test program")]
 
+mod cluster;
+mod crd;
+mod election;
 mod endpoint_kubectl;
 mod endpoint_policy;
 mod endpoint_secrets;
 mod endpoint_serving;
 mod endpoint_spec;
 mod endpoint_target;
+mod generated;
+mod status;
 mod support;
 mod tidy;
+mod validate;
+mod vectors;

@@ -1,6 +1,7 @@
 //! A real control plane, etcd and kube-apiserver, one for the whole test process.
 
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,16 +10,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use jethook::api::WebhookEndpoint;
 use jethook::config::SourceConfig;
 use jethook::controller::kube::{Cluster, RIGHTS, RightScope, connect};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
-use kube::CustomResourceExt;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use super::operator::free_port;
+use super::proxy::Proxy;
 
 /// Users that the apiserver knows by token: `admin` may do all, `operator` what the operator may, the others nothing.
 const USERS: [&str; 4] = ["admin", "operator", "tenant", "nobody"];
@@ -64,9 +67,8 @@ impl Apiserver {
         fs::write(folder.join("service-account.key"), keys.serialize_pem()).unwrap();
         fs::write(folder.join("service-account.pub"), keys.public_key_pem()).unwrap();
         fs::write(folder.join("audit.yaml"), AUDIT_POLICY).unwrap();
-        let tokens: String =
-            USERS.iter().map(|user| format!("{},{user},{user}{}\n", token(user), groups(user))).collect();
-        fs::write(folder.join("tokens.csv"), tokens).unwrap();
+        let tokens = USERS.map(|user| format!("{},{user},{user}{}", token(user), groups(user)));
+        fs::write(folder.join("tokens.csv"), tokens.join("\n")).unwrap();
 
         let etcd_url = format!("http://127.0.0.1:{client_port}");
         let peer_url = format!("http://127.0.0.1:{peer_port}");
@@ -129,16 +131,13 @@ impl Apiserver {
         self.folder.join(format!("{user}.kubeconfig"))
     }
 
-    /// The apiserver's port, for a proxy in between.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// A kubeconfig that goes to another port, where something passes on.
-    pub fn kubeconfig_through(&self, user: &str, port: u16) -> PathBuf {
+    /// A way to the apiserver that can be cut, and the kubeconfig that takes it.
+    pub async fn proxy(&self, user: &str) -> (Proxy, PathBuf) {
+        let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], self.port))).await;
+        let port = proxy.address.port();
         let path = self.folder.join(format!("{user}-{port}.kubeconfig"));
         fs::write(&path, self.kubeconfig_text(user, port)).unwrap();
-        path
+        (proxy, path)
     }
 
     fn kubeconfig_text(&self, user: &str, port: u16) -> String {
@@ -236,7 +235,7 @@ impl Apiserver {
 async fn install_crd(client: &kube::Client) {
     use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
-    let crd = jethook::api::WebhookEndpoint::crd();
+    let crd = jethook::api::crd();
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let name = crd.metadata.name.clone().unwrap();
     apply(&api, &name, &crd).await;
@@ -318,4 +317,19 @@ fn role_ref(kind: &str, name: &str) -> RoleRef {
 fn subject(user: &str) -> Subject {
     let group = Some("rbac.authorization.k8s.io".to_owned());
     Subject { kind: "User".to_owned(), name: user.to_owned(), api_group: group, ..Subject::default() }
+}
+
+/// An endpoint with the label `shard=a`, as a manifest.
+pub fn endpoint(name: &str, provider: &str) -> serde_json::Value {
+    json!({
+        "apiVersion": "jethook.dev/v1alpha1",
+        "kind": "WebhookEndpoint",
+        "metadata": {"name": name, "labels": {"shard": "a"}},
+        "spec": {"provider": provider},
+    })
+}
+
+/// Creates such an endpoint.
+pub async fn create_endpoint(client: &kube::Client, namespace: &str, name: &str) -> WebhookEndpoint {
+    apply(&Api::namespaced(client.clone(), namespace), name, &endpoint(name, "acme")).await
 }

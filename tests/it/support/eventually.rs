@@ -1,12 +1,8 @@
 //! Waiting for a state: polled with a deadline, never slept for.
 
+use std::future::Future;
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// Long enough for anything that needs no time-out to pass; nothing waits so long where all is well.
-pub const SOON: Duration = Duration::from_secs(20);
-/// What the contract calls «live within a second».
-pub const A_SECOND: Duration = Duration::from_secs(1);
 
 /// Calls `probe` until it gives a value, and returns it with the time it took. Panics with what the last probe said.
 #[track_caller]
@@ -21,15 +17,23 @@ pub fn eventually<T>(deadline: Duration, what: &str, mut probe: impl FnMut() -> 
     }
 }
 
-/// Waits until `probe` gives this value.
-#[track_caller]
-pub fn until<T: PartialEq + std::fmt::Debug>(expected: &T, what: &str, mut probe: impl FnMut() -> T) -> Duration {
-    let matched = || {
-        let value = probe();
-        if value == *expected { Ok(()) } else { Err(format!("{value:?}, not {expected:?}")) }
-    };
-    eventually(SOON, what, matched).1
+/// Far more than anything in a cluster takes.
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// The same inside a runtime: calls `probe` until it gives a value.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(value) = probe().await {
+            return value;
+        }
+        assert!(began.elapsed() < SOON, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
+
+/// What the contract calls «live within a second».
+pub const A_SECOND: Duration = Duration::from_secs(1);
 
 /// Calls `check` again and again for a while: what it asserts must hold all the time.
 #[track_caller]

@@ -6,6 +6,7 @@ pub mod http;
 pub mod kubectl;
 pub mod nats;
 pub mod operator;
+pub mod proxy;
 pub mod reaper;
 pub mod runtime;
 pub mod sign;
