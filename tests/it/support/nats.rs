@@ -168,7 +168,9 @@ impl Nats {
     #[track_caller]
     pub fn jetstream_as(&self, options: ConnectOptions) -> Context {
         let connect = || block_on(options.clone().connect(self.url())).map_err(|error| error.to_string());
-        jetstream::new(eventually(SOON, "a client connects", connect).0)
+        let client = eventually(SOON, "a client connects", connect).0;
+        // A context starts a task.
+        block_on(async { jetstream::new(client) })
     }
 
     /// Creates a stream as a tenant's own tools would.
