@@ -15,3 +15,4 @@ mod status;
 mod support;
 mod tidy;
 mod validate;
+mod validate_command;
