@@ -3,8 +3,9 @@
 mod crd;
 mod failure;
 mod providers;
+mod run;
 mod send;
-// mod tail;
+mod tail;
 mod validate;
 
 use std::io::{self, Write as _};
@@ -25,6 +26,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Run the operator: watch endpoints, receive deliveries, store events
+    Run(Box<crate::config::RunConfig>),
     /// Check manifests without a cluster: schema, rules, catalogue, policy, and the paths among the files given
     Validate(validate::Args),
     /// Print the CustomResourceDefinitions as YAML
@@ -34,7 +37,7 @@ enum Command {
     /// Sign a delivery as a provider would, send it and show the answer
     Send(send::Args),
     /// Show events as they arrive in the stream
-    // Tail(tail::Args),
+    Tail(tail::Args),
     /// Print shell completions
     Completions {
         /// The shell
@@ -74,9 +77,10 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Validate(args) => validate::run(&args),
         Command::Crd(args) => crd::run(args),
+        Command::Run(config) => run::run(*config),
         Command::Providers(args) => providers::run(args),
         Command::Send(args) => send::run(args),
-        // Command::Tail(args) => tail::run(args),
+        Command::Tail(args) => tail::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "jethook", &mut io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -46,7 +46,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
 
 async fn follow(args: Args) -> Result<(), Failure> {
     let Args { subject, stream, all, count, output, nats } = args;
-    let client = store::connect_once(&nats).await.map_err(|error| Failure::Failed(error.to_string()))?;
+    let client = store::open_once(&nats).await.map_err(Failure::Failed)?;
     let context = store::jetstream(client, &nats);
     let handle =
         context.get_stream(&stream).await.map_err(|error| Failure::Failed(format!("stream {stream}: {error}")))?;

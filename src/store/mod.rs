@@ -10,4 +10,4 @@ mod streams;
 pub use connect::{ConfigError, check, jetstream, open_once};
 pub use denials::Denials;
 pub use publish::{PublishLimits, Publisher, Shared, Stored};
-pub use streams::Streams;
+pub use streams::{StreamLines, Streams};

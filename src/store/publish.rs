@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::task::spawn_local;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::ack::{Acks, Reply};
 use super::connect::{self, ConfigError, Link};
@@ -162,10 +162,11 @@ impl Publisher {
         }
     }
 
-    /// Sends what is queued and ends the connection.
-    pub async fn drain(&self, most: Duration) {
-        let _ = timeout(most, self.0.link.client.flush()).await;
-        let _ = timeout(most, self.0.link.client.drain()).await;
+    /// Sends what is queued and ends the connection, by the deadline.
+    pub async fn drain(&self, deadline: Instant) {
+        // Past the deadline the connection just ends: whoever waited for an ack has been answered.
+        let _ = timeout_at(deadline, self.0.link.client.flush()).await;
+        let _ = timeout_at(deadline, self.0.link.client.drain()).await;
     }
 
     fn may_begin(&self, gate: &Gate) -> Result<(), NotStored> {
@@ -193,7 +194,7 @@ impl Publisher {
                 let _ = state.changed().await;
             }
         };
-        tokio::time::timeout_at(until, change).await.map_err(|_| ())
+        timeout_at(until, change).await.map_err(|_| ())
     }
 
     async fn attempt(&self, event: &Event, gate: &Gate, most: Duration) -> Attempt {

@@ -16,3 +16,4 @@ mod support;
 mod tidy;
 mod validate;
 mod validate_command;
+mod vectors;

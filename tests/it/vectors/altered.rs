@@ -1,0 +1,1 @@
+//! What is derived from a genuine request by altering it.
