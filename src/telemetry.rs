@@ -6,12 +6,20 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogFormat};
 
+/// What is never logged, whatever `--log` says: kube's client writes whole answers that do not parse, a list of Secrets
+/// among them, and its watcher warns at every try of what the controller tells once.
+const SILENCED: [&str; 2] = ["kube_client::client=off", "kube_runtime::watcher=off"];
+
 /// Sends logs to standard error from now on: text on a terminal, JSON elsewhere, or as `--log-format` says.
 ///
 /// # Errors
 /// A sentence that names the flag, when the filter does not parse or logs were set up before.
 pub fn init(config: &LogConfig) -> Result<(), String> {
-    let filter = EnvFilter::builder().parse(&config.log).map_err(|error| format!("--log {}: {error}", config.log))?;
+    let mut filter =
+        EnvFilter::builder().parse(&config.log).map_err(|error| format!("--log {}: {error}", config.log))?;
+    for target in SILENCED {
+        filter = filter.add_directive(target.parse().map_err(|error| format!("logs can't be set up: {error}"))?);
+    }
     let is_terminal = io::stderr().is_terminal();
     let format = config.log_format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json });
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);

@@ -38,6 +38,18 @@ pub enum Maturity {
     Reported,
 }
 
+impl Maturity {
+    /// As entries write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Documented => "documented",
+            Self::Reported => "reported",
+        }
+    }
+}
+
 /// All entries, sorted by id. Parsed at first use.
 ///
 /// # Panics

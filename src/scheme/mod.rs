@@ -1,13 +1,22 @@
 //! How a sender signs: bytes and keys in, verdict out. Pure: no clock, no network, no global.
 
 mod delivery;
+pub(crate) mod der;
 mod encoding;
 pub(crate) mod form;
+pub(crate) mod http_signature;
 pub(crate) mod json;
+pub(crate) mod jwt;
+pub(crate) mod key;
 pub(crate) mod matched;
+mod outline;
 pub(crate) mod pointer;
+pub(crate) mod private_key;
+pub(crate) mod public_key;
 mod rejection;
+mod sample;
 mod spec;
+mod structured_field;
 pub(crate) mod xml;
 
 use std::collections::BTreeMap;
@@ -19,6 +28,10 @@ use jiff::Timestamp;
 
 pub use delivery::Delivery;
 pub use encoding::Encoding;
+pub use http_signature::{Dialect, SignatureAlgorithm};
+pub use jwt::JwtAlgorithm;
+pub use outline::{Named, Outline};
+pub use public_key::Algorithm;
 pub use rejection::Rejection;
 pub use spec::Verification;
 

@@ -84,7 +84,10 @@ impl Operator {
 
     /// Waits for its end.
     pub fn ended(&mut self, deadline: Duration) -> ExitStatus {
-        eventually(deadline, "the operator ends", || self.child.try_wait().unwrap().ok_or_else(|| self.log.display().to_string())).0
+        eventually(deadline, "the operator ends", || {
+            self.child.try_wait().unwrap().ok_or_else(|| self.log.display().to_string())
+        })
+        .0
     }
 
     pub fn send(&self, request: &Request) -> Answer {

@@ -1,0 +1,7 @@
+//! What tests share.
+
+pub mod apiserver;
+pub mod eventually;
+pub mod http;
+pub mod operator;
+pub mod proxy;
