@@ -22,4 +22,5 @@ mod status;
 mod support;
 mod tidy;
 mod validate;
+mod validate_command;
 mod vectors;
