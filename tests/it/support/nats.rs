@@ -220,6 +220,9 @@ pub fn stored_in(context: &Context, name: &str) -> Vec<Stored> {
         let Ok(stream) = context.get_stream(name).await else { return Vec::new() };
         let state = &stream.cached_info().state;
         let mut all = Vec::new();
+        if state.messages == 0 {
+            return all;
+        }
         for sequence in state.first_sequence..=state.last_sequence {
             let message = stream.get_raw_message(sequence).await.unwrap();
             let header = |(name, values): (&async_nats::HeaderName, &Vec<async_nats::HeaderValue>)| {
