@@ -1,8 +1,12 @@
 //! The known senders, one data file each.
 
+mod page;
+
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+
+pub use page::page;
 
 use crate::scheme::Verification;
 
