@@ -9,6 +9,7 @@
 )]
 
 mod answers;
+mod clients;
 mod cluster;
 mod crd;
 mod delivery_identity;
