@@ -179,11 +179,12 @@ impl Receiver {
     ///
     /// # Errors
     /// What is wrong with the configuration, naming the flag.
-    pub fn start<P, E, C>(config: &ReceiverConfig, parts: Parts, connect: C) -> Result<Self, StartError>
+    pub fn start<C, F, P, E>(config: &ReceiverConfig, parts: Parts, connect: C) -> Result<Self, StartError>
     where
+        C: Fn() -> F + Clone + Send + 'static,
+        F: Future<Output = Result<P, E>>,
         P: Publish,
         E: std::error::Error + Send + Sync + 'static,
-        C: Fn() -> Result<P, E> + Clone + Send + 'static,
     {
         if config.max_body_memory / 2 < config.max_body_size {
             return Err(StartError::BodyMemory { memory: config.max_body_memory, body: config.max_body_size });
@@ -256,24 +257,25 @@ fn worker_count(config: &ReceiverConfig) -> usize {
     }
 }
 
-fn start_worker<P, E, C>(
+fn start_worker<C, F, P, E>(
     number: usize,
     shared: &Arc<Shared>,
     health: &Health,
     connect: C,
 ) -> Result<(accept::Lane, oneshot::Receiver<()>), StartError>
 where
+    C: Fn() -> F + Send + 'static,
+    F: Future<Output = Result<P, E>>,
     P: Publish,
     E: std::error::Error + Send + Sync + 'static,
-    C: Fn() -> Result<P, E> + Send + 'static,
 {
     let name = format!("worker {number}");
     let pulse = health.pulse(name.clone(), Timestamp::now());
     let (sockets, received) = mpsc::channel(LANE);
     let shared = Arc::clone(shared);
-    let prepare = move || {
+    let prepare = async move || {
         use_shard(number);
-        connect().map_err(|error| StartError::Publisher(Box::new(error)))
+        connect().await.map_err(|error| StartError::Publisher(Box::new(error)))
     };
     let ended = thread::start(name, prepare, |publisher| worker::run(shared, publisher, received, pulse))?;
     Ok((accept::Lane { sockets, load: Arc::new(AtomicUsize::new(0)) }, ended))
@@ -289,7 +291,7 @@ fn start_acceptor(
     let pulse = health.pulse("acceptor", Timestamp::now());
     let (stop, stopping) = oneshot::channel();
     let (tls, cap) = (shared.tls.clone(), Arc::clone(cap));
-    let prepare = move || {
+    let prepare = async move || {
         if let Some(tls) = tls {
             drop(tokio::spawn(tls.watch()));
         }

@@ -5,3 +5,4 @@ pub mod eventually;
 pub mod http;
 pub mod operator;
 pub mod proxy;
+pub mod receiver;
