@@ -107,6 +107,7 @@ fn a_directory_stands_for_its_manifests_and_an_object_stands_once() {
         ("a.yaml", GOOD),
         ("b.yml", GOOD),
         ("c.txt", "not: looked at"),
+        (".e.yaml", "not: looked at"),
         ("d.json", "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": []}"),
     ]);
     let (code, out, _) = folder.validate(&["."]);
