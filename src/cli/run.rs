@@ -1,5 +1,6 @@
 //! `jethook run`: wires everything. The only place that knows all parts.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::admin::{self, Admin};
 use crate::config::{self, RunConfig};
 use crate::controller::core::{Core, NamedSecrets, Notice, Report, Update};
 use crate::controller::kube::Cluster;
+use crate::controller::manifests::{self, Manifests};
 use crate::controller::notice::{Announcer, Refused};
 use crate::controller::report::Reporter;
 use crate::controller::secrets::SecretReader;
@@ -217,9 +219,8 @@ impl Source {
     ) -> Result<Self, Failure> {
         match &config.source.manifests {
             Some(folder) => {
-                let manifests = Manifests::open(folder, wires.updates.clone(), Arc::clone(&wires.metrics));
-                let manifests = manifests.map_err(|error| Failure::Usage(error.to_string()))?;
-                Ok(Self::from_manifests(manifests, refusals))
+                manifests::check(folder).map_err(Failure::Usage)?;
+                Ok(Self::from_manifests(folder.clone(), wires, refusals))
             }
             None => {
                 let cluster = kube::connect(&config.source, config::no_proxy().as_deref()).await;
@@ -229,14 +230,22 @@ impl Source {
         }
     }
 
-    fn from_manifests(manifests: Manifests, mut refusals: mpsc::Receiver<RefusalNotice>) -> Self {
+    fn from_manifests(folder: PathBuf, wires: &Wires, mut refusals: mpsc::Receiver<RefusalNotice>) -> Self {
         let (reports, reports_in) = mpsc::channel(REPORTS_MAX);
         let (notices, mut notices_in) = mpsc::channel(NOTICES_MAX);
         // A directory has one reader: it leads for ever.
         let (leading, leading_in) = watch::channel(true);
-        let endpoints = manifests.endpoints();
+        let endpoints = admin::Endpoints::default();
+        let manifests = Manifests {
+            folder,
+            updates: wires.updates.clone(),
+            named: wires.named_secrets_in.clone(),
+            reports: reports_in,
+            endpoints: Arc::clone(&endpoints),
+            metrics: Arc::clone(&wires.metrics),
+        };
         tokio::spawn(async move {
-            manifests.run(reports_in).await;
+            manifests.run().await;
             drop(leading);
         });
         // The receiver's log tells refusals, the statuses tell transitions; there is nobody else to tell.
@@ -339,15 +348,4 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
-}
-
-struct Manifests;
-impl Manifests {
-    fn open(_: &std::path::Path, _: mpsc::Sender<Update>, _: Arc<Metrics>) -> Result<Self, std::io::Error> {
-        Err(std::io::Error::other("not yet"))
-    }
-    fn endpoints(&self) -> admin::Endpoints {
-        Arc::default()
-    }
-    async fn run(self, _: mpsc::Receiver<Vec<Report>>) {}
 }

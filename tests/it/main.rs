@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     unreachable_pub,
     reason = "a test fails by a panic, and nothing imports it"
 )]
@@ -10,6 +11,12 @@
 mod cluster;
 mod crd;
 mod election;
+mod endpoint_kubectl;
+mod endpoint_policy;
+mod endpoint_secrets;
+mod endpoint_serving;
+mod endpoint_spec;
+mod endpoint_target;
 mod generated;
 mod status;
 mod support;
