@@ -15,6 +15,7 @@ use crate::admin::{self, Admin};
 use crate::config::{self, RunConfig};
 use crate::controller::core::{Core, NamedSecrets, Notice, Report, Update};
 use crate::controller::kube::Cluster;
+use crate::controller::manifests::Manifests;
 use crate::controller::notice::{Announcer, Refused};
 use crate::controller::report::Reporter;
 use crate::controller::secrets::SecretReader;
@@ -217,7 +218,12 @@ impl Source {
     ) -> Result<Self, Failure> {
         match &config.source.manifests {
             Some(folder) => {
-                let manifests = Manifests::open(folder, wires.updates.clone(), Arc::clone(&wires.metrics));
+                let manifests = Manifests::open(
+                    folder,
+                    wires.named_secrets_in.clone(),
+                    wires.updates.clone(),
+                    Arc::clone(&wires.metrics),
+                );
                 let manifests = manifests.map_err(|error| Failure::Usage(error.to_string()))?;
                 Ok(Self::from_manifests(manifests, refusals))
             }
@@ -339,15 +345,4 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
-}
-
-struct Manifests;
-impl Manifests {
-    fn open(_: &std::path::Path, _: mpsc::Sender<Update>, _: Arc<Metrics>) -> Result<Self, std::io::Error> {
-        Err(std::io::Error::other("not yet"))
-    }
-    fn endpoints(&self) -> admin::Endpoints {
-        Arc::default()
-    }
-    async fn run(self, _: mpsc::Receiver<Vec<Report>>) {}
 }
