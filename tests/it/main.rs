@@ -10,6 +10,9 @@
 
 mod cluster;
 mod crd;
+mod delivery_identity;
+mod delivery_message;
+mod delivery_signature;
 mod election;
 mod endpoint_kubectl;
 mod endpoint_policy;
