@@ -22,8 +22,6 @@ mod endpoint_spec;
 mod endpoint_target;
 mod generated;
 mod receiver;
-mod receiver_connection;
-mod receiver_tls;
 mod status;
 mod support;
 mod tidy;
