@@ -25,6 +25,7 @@ mod endpoint_target;
 mod flags_network;
 mod flags_receiver;
 mod generated;
+mod receiver;
 mod status;
 mod support;
 mod tidy;
