@@ -205,7 +205,8 @@ impl Coverage {
     /// Whether a condition holds a digest of the body against something signed.
     fn binds_body(&self, condition: &Condition, world: World) -> bool {
         let Some(expr) = &condition.expr else { return false };
-        let mut places = expr.refs.iter().enumerate().filter(|(_, reference)| world.may_have(&reference.place)).peekable();
+        let mut places =
+            expr.refs.iter().enumerate().filter(|(_, reference)| world.may_have(&reference.place)).peekable();
         if places.peek().is_none() || !places.all(|(at, _)| self.signs(expr, at, None)) {
             return false;
         }
@@ -228,7 +229,13 @@ impl World {
 
     fn surely_has(self, place: &Place) -> bool {
         match place {
-            Place::Body | Place::Method | Place::Path | Place::Literal(_) | Place::Url | Place::UrlBase | Place::Host => true,
+            Place::Body
+            | Place::Method
+            | Place::Path
+            | Place::Literal(_)
+            | Place::Url
+            | Place::UrlBase
+            | Place::Host => true,
             Place::Form | Place::FormSorted { .. } => self == Self::Form,
             _ => false,
         }

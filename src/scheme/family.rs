@@ -60,7 +60,9 @@ impl<'s> Proof<'s> {
         if let Some(key) = plan.public_key.as_ref().filter(|_| armed.public_key) {
             each_item(scope, key.is_per_item, |scope| proof.check_public_key(scope, key))?;
         }
-        if armed.standard && let Some(family) = &plan.standard {
+        if armed.standard
+            && let Some(family) = &plan.standard
+        {
             let (headers, index) = standard::verify(scope, family, now)?;
             proof.standard = Some(headers);
             proof.keys.extend(index);
@@ -227,11 +229,7 @@ fn each_item<'s, 'a>(
 }
 
 /// The signatures that decode.
-fn decoded(
-    scope: &Scope<'_, '_>,
-    source: &super::plan::Source,
-    encoding: Encoding,
-) -> Result<Vec<Vec<u8>>, Rejection> {
+fn decoded(scope: &Scope<'_, '_>, source: &super::plan::Source, encoding: Encoding) -> Result<Vec<Vec<u8>>, Rejection> {
     let items = candidate::signatures(scope, source)?;
     let decoded: Vec<_> = items.iter().filter_map(|item| encoding.decode(item)).collect();
     if decoded.iter().all(Vec::is_empty) {

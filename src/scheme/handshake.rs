@@ -24,8 +24,12 @@ pub(super) fn is_signed_by(handshake: &HandshakePlan, method: &Method) -> bool {
 
 /// The refusal of a request whose method only handshakes have, and which is none.
 pub(super) fn not_one(plan: &Plan, method: &Method) -> Rejection {
-    let refusal = plan.handshakes.iter().find(|handshake| handshake.method == *method).map(|handshake| handshake.refusal);
-    Rejection::Handshake { what: format!("{method} brings handshakes only, and this is none"), status: refusal.unwrap_or(401) }
+    let refusal =
+        plan.handshakes.iter().find(|handshake| handshake.method == *method).map(|handshake| handshake.refusal);
+    Rejection::Handshake {
+        what: format!("{method} brings handshakes only, and this is none"),
+        status: refusal.unwrap_or(401),
+    }
 }
 
 /// Answers a handshake that comes unsigned.
@@ -37,7 +41,8 @@ pub(super) fn greet(plan: &Plan, keys: &Keyring, delivery: &Delivery<'_>) -> Opt
     let is_signed = Cell::new(true);
     let scope = Scope::new(&reader, keys, &is_signed);
     // A value sent twice tells nothing: such a request is no handshake and goes the way of a delivery.
-    let fitting = std::iter::once(first).chain(handshakes).find(|handshake| all_hold(&scope, handshake).unwrap_or(false))?;
+    let fitting =
+        std::iter::once(first).chain(handshakes).find(|handshake| all_hold(&scope, handshake).unwrap_or(false))?;
     Some(answer(&scope, fitting))
 }
 

@@ -95,12 +95,11 @@ pub(super) enum Purpose {
 impl Keyring {
     pub(super) fn new(plan: &Plan, keys: Vec<Key>, purpose: Purpose) -> (Self, Vec<KeyFault>) {
         let mut faults = Vec::new();
-        let decoded = decode_all(plan, keys, &mut faults);
+        let decoded = decode_all(plan, keys, purpose, &mut faults);
         let mut ring = Self::default();
         for key_plan in &plan.keys {
             let constants = key_plan.spec.constant.iter().filter(|_| purpose == Purpose::Verify);
-            let constants =
-                constants.map(|text| Held { index: None, key: Secret::from(text.as_str()) });
+            let constants = constants.map(|text| Held { index: None, key: Secret::from(text.as_str()) });
             let given = decoded.get(&key_plan.r#use).into_iter().flatten();
             let composed = given.flat_map(|held| compose(key_plan, held, &decoded)).chain(constants);
             for held in composed.take(KEYS_MAX) {
@@ -213,14 +212,21 @@ pub(super) fn standard_secret(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     (!key.is_empty()).then_some(key)
 }
 
-fn decode_all(plan: &Plan, keys: Vec<Key>, faults: &mut Vec<KeyFault>) -> BTreeMap<String, Vec<Held<Secret>>> {
+fn decode_all(
+    plan: &Plan,
+    keys: Vec<Key>,
+    purpose: Purpose,
+    faults: &mut Vec<KeyFault>,
+) -> BTreeMap<String, Vec<Held<Secret>>> {
     let mut decoded: BTreeMap<String, Vec<Held<Secret>>> = BTreeMap::new();
     for Key { index, r#use, secret } in keys {
         let Some(key_plan) = plan.keys.iter().find(|plan| plan.r#use == r#use) else {
             faults.push(KeyFault { index, message: format!("no key has the use `{}` here", r#use) });
             continue;
         };
-        match decode(key_plan, &secret) {
+        // A private key for signing may come as PEM whatever form the entry's public key has.
+        let is_pem = purpose == Purpose::Sign && secret.expose().starts_with(b"-----BEGIN");
+        match if is_pem { Ok(secret) } else { decode(key_plan, &secret) } {
             Ok(key) => decoded.entry(r#use).or_default().push(Held { index: Some(index), key }),
             Err(message) => faults.push(KeyFault { index, message }),
         }
@@ -236,7 +242,8 @@ fn decode(key_plan: &KeyPlan, secret: &Secret) -> Result<Secret, String> {
     let bytes = secret.expose();
     let bytes = bytes.strip_suffix(b"\n").map_or(bytes, |line| line.strip_suffix(b"\r").unwrap_or(line));
     let spec = &key_plan.spec;
-    let text = bytes.strip_prefix(spec.prefix.as_bytes()).ok_or_else(|| format!("expected `{}` at its start", spec.prefix))?;
+    let text =
+        bytes.strip_prefix(spec.prefix.as_bytes()).ok_or_else(|| format!("expected `{}` at its start", spec.prefix))?;
     let expected = |form: &str| format!("expected {form}");
     let key = match spec.encoding {
         None | Some(KeyEncoding::Utf8 | KeyEncoding::Pem) => Some(text.to_vec()),
@@ -282,7 +289,11 @@ impl TrimEnd for [u8] {
 }
 
 /// The keys that the spec's text makes of one key and those of other uses, digested where it says so.
-fn compose(key_plan: &KeyPlan, held: &Held<Secret>, decoded: &BTreeMap<String, Vec<Held<Secret>>>) -> Vec<Held<Secret>> {
+fn compose(
+    key_plan: &KeyPlan,
+    held: &Held<Secret>,
+    decoded: &BTreeMap<String, Vec<Held<Secret>>>,
+) -> Vec<Held<Secret>> {
     let mut keys = vec![Zeroizing::new(Vec::new())];
     match &key_plan.text {
         None => keys = vec![Zeroizing::new(held.key.expose().to_vec())],
@@ -318,14 +329,16 @@ enum TextPart<'t> {
 
 /// The parts of a key's text; anything but literals and secrets was refused when the scheme was compiled.
 fn text_parts(template: &Template) -> Vec<TextPart<'_>> {
-    fn read(part: &Part) -> Option<TextPart<'_>> { match part {
-        Part::Literal(text) => Some(TextPart::Literal(text)),
-        Part::Expr(expr) => match expr.refs.first().map(|reference| &reference.place) {
-            Some(Place::Secret) => Some(TextPart::Own),
-            Some(Place::SecretOf(name)) => Some(TextPart::Other(name)),
-            _ => None,
-        },
-        Part::Group(_) => None,
-    } }
+    fn read(part: &Part) -> Option<TextPart<'_>> {
+        match part {
+            Part::Literal(text) => Some(TextPart::Literal(text)),
+            Part::Expr(expr) => match expr.refs.first().map(|reference| &reference.place) {
+                Some(Place::Secret) => Some(TextPart::Own),
+                Some(Place::SecretOf(name)) => Some(TextPart::Other(name)),
+                _ => None,
+            },
+            Part::Group(_) => None,
+        }
+    }
     template.parts.iter().filter_map(read).collect()
 }

@@ -33,7 +33,8 @@ pub(super) fn label(plan: &Plan, keys: &Keyring) -> String {
         parts.push(format!("standard-webhooks-{}", versions.join("|")));
     }
     if let Some(jwt) = plan.jwt.as_ref().filter(|_| armed.jwt) {
-        let names: Vec<_> = jwt.check.algorithms.iter().map(|algorithm| algorithm.name().to_ascii_lowercase()).collect();
+        let names: Vec<_> =
+            jwt.check.algorithms.iter().map(|algorithm| algorithm.name().to_ascii_lowercase()).collect();
         parts.push(format!("jwt-{}", names.join("|")));
     }
     if armed.http {

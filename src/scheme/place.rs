@@ -207,7 +207,8 @@ impl Names {
             "json" => Place::Json(intern(&mut self.places.json, Pointer::parse(name)?)),
             "field" => Place::Json(intern(&mut self.places.json, Pointer::parse_field(name)?)),
             "item" => {
-                let each = self.each.as_ref().ok_or("`item:` refers to the items that `each` points at: give `each`")?;
+                let each =
+                    self.each.as_ref().ok_or("`item:` refers to the items that `each` points at: give `each`")?;
                 Place::Item(intern(&mut self.places.json, each.below(&Pointer::parse(name)?)?))
             }
             "xml" => Place::Xml(intern(&mut self.places.xml, XmlPath::parse(name)?)),

@@ -286,9 +286,11 @@ impl<'a> Reader<'a> {
         let Some(value) = self.delivery.headers.get(CONTENT_TYPE) else { return Kind::Other };
         let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         let ends = |suffix: &str| {
-            essence.len().checked_sub(suffix.len()).and_then(|at| essence.get(at..)).is_some_and(|end| {
-                end.eq_ignore_ascii_case(suffix.as_bytes())
-            })
+            essence
+                .len()
+                .checked_sub(suffix.len())
+                .and_then(|at| essence.get(at..))
+                .is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes()))
         };
         if ends("/json") || ends("+json") {
             Kind::Json

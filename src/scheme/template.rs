@@ -120,12 +120,10 @@ impl Place {
 
     /// Whether it is there only in a form body.
     pub(crate) fn is_form(&self) -> bool {
-        matches!(self, Self::Form | Self::FormSorted { .. } | Self::FormField(_) | Self::FormPointer(_) | Self::SoleForm(_))
-    }
-
-    /// Whether it depends on the request at all.
-    pub(crate) fn is_constant(&self) -> bool {
-        matches!(self, Self::Literal(_))
+        matches!(
+            self,
+            Self::Form | Self::FormSorted { .. } | Self::FormField(_) | Self::FormPointer(_) | Self::SoleForm(_)
+        )
     }
 }
 
@@ -294,9 +292,15 @@ mod tests {
         let literal = |text: &str| Piece::Literal(text.to_owned());
         let rows = [
             ("", vec![]),
-            ("v0:{timestamp}:{body}", vec![literal("v0:"), Piece::Expr("timestamp"), literal(":"), Piece::Expr("body")]),
+            (
+                "v0:{timestamp}:{body}",
+                vec![literal("v0:"), Piece::Expr("timestamp"), literal(":"), Piece::Expr("body")],
+            ),
             ("{{\"type\":1}}", vec![literal("{\"type\":1}")]),
-            ("a[[.{json:/b}]]]", vec![literal("a"), Piece::Group(vec![literal("."), Piece::Expr("json:/b")]), literal("]")]),
+            (
+                "a[[.{json:/b}]]]",
+                vec![literal("a"), Piece::Group(vec![literal("."), Piece::Expr("json:/b")]), literal("]")],
+            ),
             ("{header:{param:h}}", vec![Piece::Expr("header:{param:h}")]),
             ("[accepted]", vec![literal("[accepted]")]),
         ];

@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_time() {
-        let seconds = ["", "-1", "+1", " 1", "1 ", "1e9", "0x1", "1.5", "12345678901234567890", "١", "2026-11-24T00:00:00Z"];
+        let seconds =
+            ["", "-1", "+1", " 1", "1 ", "1e9", "0x1", "1.5", "12345678901234567890", "١", "2026-11-24T00:00:00Z"];
         for text in seconds {
             assert_eq!(read(Unit::S, text.as_bytes()), None, "{text}");
         }

@@ -32,7 +32,9 @@ pub(super) fn verify(
     let scope = Scope::new(&reader, keys, &is_signed);
     let proof = Proof::of(&scope, now)?;
     let claims = match &proof.claims {
-        Some(claims) => Some(plan.claims.scan(&claims.json).map_err(|_| Rejection::Malformed { what: "claim:".into() })?),
+        Some(claims) => {
+            Some(plan.claims.scan(&claims.json).map_err(|_| Rejection::Malformed { what: "claim:".into() })?)
+        }
         None => None,
     };
     let scope = Scope { time: proof.time.clone(), claims: claims.as_ref(), standard: proof.standard, ..scope };
@@ -147,12 +149,7 @@ fn fingerprint(scope: &Scope<'_, '_>, proof: &Proof<'_>) -> Result<Option<String
     Ok(digest.get(..24).map(|digest| Encoding::Base64url.encode(digest)))
 }
 
-fn feed(
-    hash: &mut Sha256,
-    scope: &Scope<'_, '_>,
-    signed: &Template,
-    item: Option<usize>,
-) -> Result<bool, Rejection> {
+fn feed(hash: &mut Sha256, scope: &Scope<'_, '_>, signed: &Template, item: Option<usize>) -> Result<bool, Rejection> {
     let timeless = Scope {
         time: scope.time.as_ref().map(|_| Cow::Borrowed(&b""[..])),
         is_timeless: true,

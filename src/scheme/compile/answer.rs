@@ -37,18 +37,24 @@ const FORBIDDEN: [&str; 19] = [
 ];
 
 impl Compiler<'_> {
-    pub(super) fn handshake(&mut self, at: usize, spec: &Handshake, delivered_by: &[http::Method]) -> Option<HandshakePlan> {
+    pub(super) fn handshake(
+        &mut self,
+        at: usize,
+        spec: &Handshake,
+        delivered_by: &[http::Method],
+    ) -> Option<HandshakePlan> {
         let field = format!("handshakes[{at}]");
         let method = spec.method.to_http();
         if spec.unsigned && spec.when.is_empty() && delivered_by.contains(&method) {
-            self.fault(format!("{field}.when"), "an unsigned handshake by the method of deliveries must be told from them");
+            self.fault(
+                format!("{field}.when"),
+                "an unsigned handshake by the method of deliveries must be told from them",
+            );
         }
-        let (told_at, proved_at) =
-            if spec.unsigned { (At::Unsigned, At::Unsigned) } else { (At::After, At::Value) };
+        let (told_at, proved_at) = if spec.unsigned { (At::Unsigned, At::Unsigned) } else { (At::After, At::Value) };
         let conditions = |compiler: &mut Self, name: &str, map: &std::collections::BTreeMap<_, _>, at| -> Vec<_> {
-            let condition = |(text, values): (&String, _)| {
-                compiler.condition(&format!("{field}.{name}[{text}]"), text, values, at)
-            };
+            let condition =
+                |(text, values): (&String, _)| compiler.condition(&format!("{field}.{name}[{text}]"), text, values, at);
             map.iter().filter_map(condition).collect()
         };
         let when = conditions(self, "when", &spec.when, told_at);
@@ -64,8 +70,18 @@ impl Compiler<'_> {
         let answer = self.answer(&format!("{field}.answer"), &spec.answer, answer_at)?;
         let conditions_read = when.iter().chain(&require).filter_map(|condition| condition.expr.as_ref());
         let mut references = conditions_read.flat_map(|expr| &expr.refs).map(|reference| &reference.place);
-        let reads_body = references.any(Place::is_in_body) || answer.templates().any(|text| text.has(Place::is_in_body));
-        Some(HandshakePlan { method, is_unsigned: spec.unsigned, when, require, refusal, challenge, answer, reads_body })
+        let reads_body =
+            references.any(Place::is_in_body) || answer.templates().any(|text| text.has(Place::is_in_body));
+        Some(HandshakePlan {
+            method,
+            is_unsigned: spec.unsigned,
+            when,
+            require,
+            refusal,
+            challenge,
+            answer,
+            reads_body,
+        })
     }
 
     /// The answer to a stored event, where the entry has its own.
@@ -134,7 +150,12 @@ impl Compiler<'_> {
         Some(AnswerPlan { status: status?, content_type: Some(content_type), body, json, headers })
     }
 
-    fn texts(&mut self, field: &str, texts: &std::collections::BTreeMap<String, Text>, at: At) -> Vec<(String, Template)> {
+    fn texts(
+        &mut self,
+        field: &str,
+        texts: &std::collections::BTreeMap<String, Text>,
+        at: At,
+    ) -> Vec<(String, Template)> {
         let template = |(name, text): (&String, &Text)| {
             let template = self.template(&format!("{field}[{name}]"), &text.0, at);
             (name.clone(), template)

@@ -105,7 +105,10 @@ impl Compiler<'_> {
             );
         }
         if spec.components.is_empty() {
-            self.fault("httpSignature.components", "name the components that must be signed: the request must not choose");
+            self.fault(
+                "httpSignature.components",
+                "name the components that must be signed: the request must not choose",
+            );
         }
         let components: Vec<String> = spec.components.iter().map(|name| name.to_ascii_lowercase()).collect();
         let max_age = self.duration("httpSignature.maxAge", spec.max_age.as_ref());
@@ -135,7 +138,10 @@ impl Compiler<'_> {
         let in_from = from.iter().filter(|reference| is_item(reference)).count();
         let in_text = signed.references().any(is_item);
         if in_from != 0 && in_from != from.len() || in_text && in_from == 0 {
-            self.fault(format!("{family}.from"), "with values of items, each item brings its own: name item: places only");
+            self.fault(
+                format!("{family}.from"),
+                "with values of items, each item brings its own: name item: places only",
+            );
         }
         in_from != 0 || in_text
     }

@@ -119,7 +119,10 @@ impl Compiler<'_> {
         let spec = &self.spec.sender;
         for (at, range) in spec.ranges.iter().enumerate() {
             if range.parse::<IpNet>().is_err() {
-                self.fault(format!("sender.ranges[{at}]"), format!("`{range}` is no address range such as 192.0.2.0/24"));
+                self.fault(
+                    format!("sender.ranges[{at}]"),
+                    format!("`{range}` is no address range such as 192.0.2.0/24"),
+                );
             }
         }
         if spec.body_max.as_deref().is_some_and(|text| !is_quantity(text)) {

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use super::duration;
 use super::json::PointerSet;
+use super::pattern::Pattern;
 use super::place::{Names, Parsed};
 use super::plan::{Accepted, Condition, EventPlan, Plan, PublicUrl, Source};
-use super::pattern::Pattern;
 use super::pointer::Pointer;
 use super::spec::{Content, Method, Unit, Values, Verification};
 use super::template::{Place, Reference, Template};
@@ -74,8 +74,12 @@ impl Compiler<'_> {
         let require = spec.require.iter().filter_map(|(text, values)| self.required(text, values)).collect();
         let delivered_by = if spec.methods.is_empty() { vec![Method::Post] } else { spec.methods.clone() };
         let delivered_by: Vec<http::Method> = delivered_by.into_iter().map(Method::to_http).collect();
-        let handshakes: Vec<_> =
-            spec.handshakes.iter().enumerate().filter_map(|(at, item)| self.handshake(at, item, &delivered_by)).collect();
+        let handshakes: Vec<_> = spec
+            .handshakes
+            .iter()
+            .enumerate()
+            .filter_map(|(at, item)| self.handshake(at, item, &delivered_by))
+            .collect();
         let mut methods = delivered_by.clone();
         for handshake in &handshakes {
             if !methods.contains(&handshake.method) {
@@ -98,6 +102,7 @@ impl Compiler<'_> {
             xml: places.xml,
             forms: places.forms,
             each,
+            each_text: spec.each.clone(),
             url,
             time,
             header_list,
@@ -223,7 +228,12 @@ impl Compiler<'_> {
             if allowed(&reference.place) {
                 self.check_reference(&field, &reference, At::From);
             } else {
-                self.fault(&field, format!("`{text}` is no place for this: name a header, query or form field, or a value of the body"));
+                self.fault(
+                    &field,
+                    format!(
+                        "`{text}` is no place for this: name a header, query or form field, or a value of the body"
+                    ),
+                );
             }
             from.push(reference);
         }
@@ -294,7 +304,8 @@ fn is_signature_place(place: &Place) -> bool {
 }
 
 fn is_token_place(place: &Place) -> bool {
-    is_signature_place(place) && !matches!(place, Place::Numbered(_)) || matches!(place, Place::Basic | Place::PathToken)
+    is_signature_place(place) && !matches!(place, Place::Numbered(_))
+        || matches!(place, Place::Basic | Place::PathToken)
 }
 
 fn is_jwt_place(place: &Place) -> bool {

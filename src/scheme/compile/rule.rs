@@ -30,9 +30,10 @@ impl Compiler<'_> {
         if expr.is_keyed() {
             let keyed = |function: &_| matches!(function, super::super::function::Function::Hmac(_));
             let is_innermost = expr.functions.iter().position(keyed) == Some(expr.functions.len() - 1);
-            let is_direct = expr.refs.iter().all(|r| {
-                matches!(r.place, Place::Query(_) | Place::Header(_) | Place::FormField(_) | Place::Json(_))
-            });
+            let is_direct = expr
+                .refs
+                .iter()
+                .all(|r| matches!(r.place, Place::Query(_) | Place::Header(_) | Place::FormField(_) | Place::Json(_)));
             if !matches!(at, At::Answer | At::UnsignedAnswer) {
                 self.fault(field, "a keyed function stands in the answer to a handshake only");
             } else if !is_innermost || !is_direct {
@@ -49,12 +50,13 @@ impl Compiler<'_> {
         let before = matches!(at, At::From | At::Signed | At::Unsigned | At::UnsignedAnswer);
         let message = match &reference.place {
             Place::Secret if !matches!(at, At::Signed | At::KeyText) => {
-                "{secret} stands in signed texts and texts of keys only; elsewhere name the use: {secret:USE}".to_owned()
+                "{secret} stands in signed texts and texts of keys only; elsewhere name the use: {secret:USE}"
+                    .to_owned()
             }
             Place::SecretOf(name) => match at {
                 At::Value | At::Unsigned | At::KeyText => {
-                    let is_known = self.spec.keys.contains_key(name)
-                        || self.family_uses().iter().any(|(_, known)| known == name);
+                    let is_known =
+                        self.spec.keys.contains_key(name) || self.family_uses().iter().any(|(_, known)| known == name);
                     if is_known {
                         return;
                     }
@@ -69,7 +71,9 @@ impl Compiler<'_> {
             Place::Claim(_) if before || self.spec.jwt.is_none() => {
                 format!("`{text}` is known only after a token (jwt) verified")
             }
-            Place::Timestamp if self.spec.timestamp.is_none() => "{timestamp} needs `timestamp` to say where it is".to_owned(),
+            Place::Timestamp if self.spec.timestamp.is_none() => {
+                "{timestamp} needs `timestamp` to say where it is".to_owned()
+            }
             Place::Timestamp if matches!(at, At::From | At::Unsigned | At::UnsignedAnswer) => {
                 "{timestamp} is known only when signatures are checked".to_owned()
             }
@@ -90,7 +94,10 @@ impl Compiler<'_> {
     pub(super) fn check_rules(&mut self, plan: &Plan) {
         let families = self.family_uses().len();
         if families == 0 && !plan.is_none {
-            self.fault("hmac", "nothing is verified: give one of hmac, hash, publicKey, standardWebhooks, token, jwt, httpSignature");
+            self.fault(
+                "hmac",
+                "nothing is verified: give one of hmac, hash, publicKey, standardWebhooks, token, jwt, httpSignature",
+            );
         }
         if families != 0 && plan.is_none {
             self.fault("none", "no verification stands alone: remove it, or the other families");
@@ -108,9 +115,8 @@ impl Compiler<'_> {
         }
         let lines = plan.hmac.iter().chain(&plan.hash).map(|mac| &mac.source);
         let lines = lines.chain(plan.public_key.iter().map(|key| &key.source));
-        let misplaced = lines.filter(|source| {
-            source.lines && !source.from.iter().any(|from| matches!(from.place, Place::Header(_)))
-        });
+        let misplaced = lines
+            .filter(|source| source.lines && !source.from.iter().any(|from| matches!(from.place, Place::Header(_))));
         if misplaced.count() > 0 {
             self.fault("hmac.lines", "only headers come in several lines");
         }
@@ -156,7 +162,8 @@ impl Compiler<'_> {
         let is_bound = OnceCell::new();
         let binds = |text: &String| text.contains("{param:");
         let spec = self.spec;
-        let shared: Vec<String> = plan.keys.iter().filter(|key| !key.spec.constant.is_empty()).map(|key| key.r#use.clone()).collect();
+        let shared: Vec<String> =
+            plan.keys.iter().filter(|key| !key.spec.constant.is_empty()).map(|key| key.r#use.clone()).collect();
         for name in shared {
             let is_bound = *is_bound.get_or_init(|| {
                 let required = plan.require.iter().any(|condition| {
@@ -167,7 +174,8 @@ impl Compiler<'_> {
                 required || signed || spec.token.is_some()
             });
             if !is_bound {
-                let message = "all customers of the provider share this key: compare a value with a parameter in require";
+                let message =
+                    "all customers of the provider share this key: compare a value with a parameter in require";
                 self.fault(format!("keys.{name}.constant"), message);
             }
         }

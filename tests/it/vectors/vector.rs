@@ -150,8 +150,7 @@ impl Vector {
             _ => panic!("{}: give body or bodyBase64", self.file),
         };
         let method = self.request.method.parse().unwrap();
-        let mut request =
-            Request { method, path: String::new(), query: None, path_token: None, headers, body };
+        let mut request = Request { method, path: String::new(), query: None, path_token: None, headers, body };
         request.set_url(&self.request.url, self.scheme().owns_path_token());
         request
     }
