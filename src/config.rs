@@ -336,6 +336,91 @@ fn stream_name(text: &str) -> Result<String, String> {
     if is_name { Ok(text.to_owned()) } else { Err("expected 1 to 255 letters, digits, - or _".to_owned()) }
 }
 
+/// The grammar of `kubectl get -l`: an apiserver would refuse anything else again and again.
 fn label_selector(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(text.to_owned()) }
+    let mut depth = 0_usize;
+    let requirements = text.split(|c: char| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    for requirement in requirements {
+        if !is_label_requirement(requirement.trim()) {
+            return Err(format!(
+                "{:?} is no requirement on labels, such as key=value, key!=value, key, !key or key in (a, b)",
+                requirement.trim()
+            ));
+        }
+    }
+    Ok(text.to_owned())
+}
+
+fn is_label_requirement(text: &str) -> bool {
+    let is_name = |name: &str| {
+        let is_edge = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_alphanumeric());
+        name.len() <= 63
+            && is_edge(name.bytes().next())
+            && is_edge(name.bytes().last())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    let is_key = |key: &str| match key.trim().split_once('/') {
+        Some((prefix, name)) => {
+            let is_domain = !prefix.is_empty()
+                && prefix.len() <= 253
+                && prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'));
+            is_domain && is_name(name)
+        }
+        None => is_name(key.trim()),
+    };
+    let is_value = |value: &str| value.trim().is_empty() || is_name(value.trim());
+    if let Some(key) = text.strip_prefix('!') {
+        return is_key(key);
+    }
+    if let Some(set) = text.strip_suffix(')') {
+        let Some((key, values)) = set.split_once('(') else { return false };
+        let Some((key, operator)) = key.trim().rsplit_once(char::is_whitespace) else { return false };
+        return matches!(operator, "in" | "notin") && is_key(key) && values.split(',').all(is_value);
+    }
+    for operator in ["!=", "==", "="] {
+        if let Some((key, value)) = text.split_once(operator) {
+            return is_key(key) && is_value(value);
+        }
+    }
+    for operator in ['>', '<'] {
+        if let Some((key, value)) = text.split_once(operator) {
+            return is_key(key) && value.trim().parse::<i64>().is_ok();
+        }
+    }
+    is_key(text)
+}
+
+/// The value of `NO_PROXY`, or of `no_proxy`: which hosts are reached without the proxy of the environment.
+#[must_use]
+pub fn no_proxy() -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    let value = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy"));
+    value.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_selector_is_checked_before_an_apiserver_sees_it() {
+        for text in
+            ["a=b", "a==b,c!=d", "a, !b", "app.kubernetes.io/name in (x, y),tier notin (),n>3", "a=", "shard in (a,b)"]
+        {
+            assert_eq!(label_selector(text).as_deref(), Ok(text));
+        }
+        for text in
+            ["", "a=b,", "a in b", "a in (b", "a b", "=b", "a=b c", "-a=b", "a/b/c=d", "UP/a=b", "n>x", "!", "ä=b"]
+        {
+            let error = label_selector(text).unwrap_err();
+            assert!(error.contains("is no requirement on labels"), "{text}: {error}");
+        }
+    }
 }

@@ -252,6 +252,16 @@ impl Refusal {
         }
     }
 
+    /// Why, for an admin's eyes: the log and the Kubernetes Event. Holds nothing of the request.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Rejected(rejection) => rejection.to_string(),
+            Self::NotStored(not_stored) => not_stored.to_string(),
+            other => other.message(),
+        }
+    }
+
     /// `Retry-After`, where the status asks for one.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

@@ -1,5 +1,6 @@
 //! Key bytes that never print and are wiped when dropped.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -15,11 +16,32 @@ impl Secret {
         &self.0
     }
 
+    /// Without the one newline at its end that an editor or `echo` left there, where it is a line of text; `None` where there
+    /// is nothing to strip. Several lines (PEM, JSON) and binary keys are left as they are.
+    #[must_use]
+    pub fn without_final_newline(&self) -> Option<Self> {
+        let line = self.0.strip_suffix(b"\n")?;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let is_text = std::str::from_utf8(line).is_ok_and(|text| !text.chars().any(|c| c.is_control() && c != '\t'));
+        is_text.then(|| Self::from(line.to_vec()))
+    }
+
     /// True when there is nothing in it but white space: such a secret would let anyone sign.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.0.iter().all(u8::is_ascii_whitespace)
     }
+}
+
+/// What was read of a Kubernetes Secret: the keys that endpoints name, and nothing else of its data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretData {
+    /// Its resourceVersion.
+    pub resource_version: String,
+    /// The named keys that it has.
+    pub keys: BTreeMap<String, Secret>,
+    /// The names of all keys that it has, for messages.
+    pub key_names: Vec<String>,
 }
 
 impl From<Vec<u8>> for Secret {
@@ -47,6 +69,23 @@ mod tests {
     #[test]
     fn debug_shows_nothing_of_it() {
         assert_eq!(format!("{:?}", Secret::from("hunter2")), "[redacted]");
+    }
+
+    #[test]
+    fn one_final_newline_is_stripped_from_a_line_of_text_only() {
+        for (value, expected) in [
+            ("abc\n", Some("abc")),
+            ("abc\r\n", Some("abc")),
+            ("a b\tc\n", Some("a b\tc")),
+            ("\n", Some("")),
+            ("abc", None),
+            ("abc\n\n", None),
+            ("-----BEGIN\nx\n", None),
+            ("a\u{0}b\n", None),
+        ] {
+            assert_eq!(Secret::from(value).without_final_newline(), expected.map(Secret::from), "{value:?}");
+        }
+        assert_eq!(Secret::from(vec![0xff, b'\n']).without_final_newline(), None);
     }
 
     #[test]

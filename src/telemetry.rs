@@ -3,15 +3,25 @@
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{LogConfig, LogFormat};
+
+/// What is never logged, whatever `--log` says: kube's client writes whole answers that do not parse, a list of Secrets
+/// among them, and its watcher warns at every try of what the controller tells once.
+const SILENCED: [&str; 2] = ["kube_client::client=off", "kube_runtime::watcher=off"];
 
 /// Sends logs to standard error from now on: text on a terminal, JSON elsewhere, or as `--log-format` says.
 ///
 /// # Errors
 /// A sentence that names the flag, when the filter does not parse or logs were set up before.
 pub fn init(config: &LogConfig) -> Result<(), String> {
-    let filter = EnvFilter::builder().parse(&config.log).map_err(|error| format!("--log {}: {error}", config.log))?;
+    let directives = directives(&config.log);
+    let mut filter =
+        EnvFilter::builder().parse(&directives).map_err(|error| format!("--log {}: {error}", config.log))?;
+    for target in SILENCED {
+        filter = filter.add_directive(target.parse().map_err(|error| format!("logs can't be set up: {error}"))?);
+    }
     let is_terminal = io::stderr().is_terminal();
     let format = config.log_format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json });
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
@@ -20,4 +30,24 @@ pub fn init(config: &LogConfig) -> Result<(), String> {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
     };
     started.map_err(|error| format!("logs can't be set up: {error}"))
+}
+
+/// A level alone is jethook's own; libraries then only warn: what they say below that can hold a request's bytes.
+fn directives(log: &str) -> String {
+    match log.parse::<LevelFilter>() {
+        Ok(level) if level > LevelFilter::WARN => format!("warn,jethook={level}"),
+        _ => log.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_alone_is_jethooks_own() {
+        assert_eq!(directives("debug"), "warn,jethook=debug");
+        assert_eq!(directives("error"), "error");
+        assert_eq!(directives("info,async_nats=debug"), "info,async_nats=debug");
+    }
 }

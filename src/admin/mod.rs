@@ -15,6 +15,9 @@ use tokio::net::TcpListener;
 use crate::health::Health;
 use crate::metrics::Metrics;
 
+/// Endpoints with their statuses, as JSON objects.
+pub type Endpoints = Arc<ArcSwap<Vec<serde_json::Value>>>;
+
 /// What the admin port shows.
 #[derive(Clone, Debug)]
 pub struct Admin {
@@ -23,7 +26,7 @@ pub struct Admin {
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Endpoints with their statuses, in manifests mode only: in a cluster the resources themselves show them.
-    pub endpoints: Option<Arc<ArcSwap<Vec<serde_json::Value>>>>,
+    pub endpoints: Option<Endpoints>,
 }
 
 /// Binds the admin port.

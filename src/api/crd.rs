@@ -1,4 +1,4 @@
-//! The CustomResourceDefinition: what the derive makes of the types, put into the form that the apiserver likes best.
+//! The `CustomResourceDefinition`: what the derive makes of the types, put into the form that the apiserver likes best.
 
 use std::sync::LazyLock;
 
@@ -45,8 +45,8 @@ pub(super) fn schema() -> &'static Value {
     DEFINITION.pointer(ROOT).unwrap_or(&Value::Null)
 }
 
-/// Walks a schema and mends what the derive can't say: `nullable` (an explicit null is then dropped by the apiserver, as
-/// if the field were absent), formats that Kubernetes does not know, and closed maps.
+/// Walks a schema and mends what the derive can't say: `nullable` (the apiserver then takes an explicit null for an
+/// absent field), formats that Kubernetes does not know, and objects that say that they are closed.
 fn mend(schema: &mut Value) {
     let Value::Object(schema) = schema else { return };
     schema.remove("nullable");

@@ -7,13 +7,20 @@ use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
 
 /// One object of a file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Manifest {
     node: Node,
 }
 
+impl fmt::Debug for Manifest {
+    /// Only where it is: it may be a Secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manifest").field("place", &self.node.place).finish_non_exhaustive()
+    }
+}
+
 /// A place in a file, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Place {
     /// The line.
     pub line: u64,
@@ -45,8 +52,7 @@ pub fn read(text: &str) -> Result<Vec<Manifest>, SyntaxError> {
         })?;
     let mut manifests = Vec::new();
     for node in documents {
-        let is_list = matches!(node.get("kind").map(|kind| &kind.content), Some(Content::Scalar(Value::String(kind))) if kind == "List");
-        match (is_list, node) {
+        match (node.is_list(), node) {
             (_, Node { content: Content::Scalar(Value::Null), .. }) => {}
             (true, Node { content: Content::Map(fields), .. }) => {
                 let items = fields.into_iter().find(|(key, _)| key.text == "items");
@@ -73,8 +79,8 @@ impl Manifest {
         self.node.place
     }
 
-    /// Where a field stands, in the spelling of a [`super::FieldError`]; of a field that is not there, the place of what
-    /// it belongs to.
+    /// Where a field stands, in the spelling of a [`super::FieldError`]; of one that is not there, the place of what it
+    /// belongs to.
     #[must_use]
     pub fn locate(&self, field: &str) -> Place {
         let mut node = &self.node;
@@ -88,26 +94,34 @@ impl Manifest {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Node {
     place: Place,
     content: Content,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Content {
     Scalar(Value),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Key {
     place: Place,
     text: String,
 }
 
 impl Node {
+    /// Whether it is a `List` of objects.
+    fn is_list(&self) -> bool {
+        match self.get("kind").map(|kind| &kind.content) {
+            Some(Content::Scalar(kind)) => kind == "List",
+            _ => false,
+        }
+    }
+
     fn get(&self, name: &str) -> Option<&Node> {
         match &self.content {
             Content::Map(fields) => fields.iter().find(|(key, _)| key.text == name).map(|(_, node)| node),
@@ -248,7 +262,9 @@ fn syntax_message(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     let without_place = line.split(" at line ").next().unwrap_or(line);
-    without_place.trim_start_matches("error: ").to_owned()
+    // Advice for whoever calls the parser.
+    let without_advice = without_place.split(", set DuplicateKeyPolicy").next().unwrap_or(without_place);
+    without_advice.trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]
@@ -284,7 +300,8 @@ on: yes
 
     #[test]
     fn plain_scalars_mean_what_kubectl_takes_them_for() {
-        let text = "[y, n, yes, on, NO, True, 0755, 0o17, 1_000, 0x1F, 0b11, 1.0, 1e3, .5, +1, 1., 00, 08, '1', 2001-01-01, ~, 12:30:45]";
+        let text = "[y, n, yes, on, NO, True, 0755, 0o17, 1_000, 0x1F, 0b11, 1.0, 1e3, .5, +1, 1., 00, 08, '1', \
+                    2001-01-01, ~, 12:30:45]";
         let expected = json!([
             true,
             false,
@@ -345,5 +362,9 @@ on: yes
             assert!(error.place.is_some_and(|place| place.line >= line - 1), "{text:?}: {error:?}");
             assert!(!error.message.contains("hunter"), "{error}");
         }
+        assert_eq!(
+            format!("{:?}", read("a: hunter2").unwrap()),
+            "[Manifest { place: Place { line: 1, column: 1 }, .. }]"
+        );
     }
 }

@@ -38,6 +38,7 @@ pub struct WebhookEndpointStatus {
     /// What the provider's signature covers: `body` (the whole body), `fields` (some fields of the request) or `sender`
     /// (nothing of the request: a token, say).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Authenticates")]
     pub authenticates: Option<Authenticates>,
     /// The keys in use now, by name, so that a rotation can be watched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 pub struct Target {
     /// The JetStream stream. Absent: the operator's (`--stream`), which it creates; a stream named here belongs to
     /// someone else, is checked and never changed. Letters, digits, `-` and `_`. Example: `WEBHOOKS`. One that the
-    /// policy (`--allow-stream`) does not give to this namespace is Accepted=False, StreamNotAllowed; one that does not
-    /// exist, does not capture the subject or could lose events is TargetReady=False.
+    /// policy (`--allow-stream`) does not give to this namespace is `Accepted=False`, `StreamNotAllowed`; one that does
+    /// not exist, does not capture the subject or could lose events is `TargetReady=False`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub stream: Option<String>,
     /// The subject of an event: letters, digits, `-` and `_`, dots between tokens, and the placeholders `{prefix}`,
     /// `{namespace}`, `{name}`, `{provider}`, `{cluster}` and `{event}` (whose dots separate tokens too). Absent:
     /// `{prefix}.{namespace}.{name}.{event}`. One outside of what the policy (`--allow-subject`) gives to this
-    /// namespace is Accepted=False, SubjectNotAllowed. Example: `webhooks.shop.{event}`.
+    /// namespace is `Accepted=False`, `SubjectNotAllowed`. Example: `webhooks.shop.{event}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(
@@ -49,7 +49,8 @@ pub struct Target {
                     "message": "must be the name of a request header",
                 },
                 {
-                    "rule": "!self.matches('^(?i)(authorization|proxy-authorization|cookie|set-cookie|method|query|truncated|nats-.*)$')",
+                    "rule": "!self.matches('^(?i)(authorization|proxy-authorization|cookie|set-cookie\
+                             |method|query|truncated|nats-.*)$')",
                     "message": "must not carry credentials, nor begin with Nats-, nor be method, query or truncated",
                 },
             ],
@@ -59,8 +60,9 @@ pub struct Target {
     pub forward_headers: Vec<String>,
     /// What to do with a body that is larger than NATS takes. `refuse`: answer 413. `objectStore`: put the body into an
     /// object store bucket and a reference to it into the message. Absent: `refuse`. `objectStore` where this version
-    /// does not serve it is Accepted=False, Invalid.
+    /// does not serve it is `Accepted=False`, `Invalid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "LargeBodies")]
     pub large_bodies: Option<LargeBodies>,
 }
 

@@ -22,7 +22,8 @@ use crate::scheme::Verification;
     namespaced,
     status = "WebhookEndpointStatus",
     derive = "PartialEq",
-    doc = "Receives the webhooks of one provider: verifies each delivery, stores it in NATS JetStream, and only then answers 2xx.",
+    doc = "Receives the webhooks of one provider: verifies each delivery, stores it in NATS JetStream, \
+           and only then answers 2xx.",
     selectable = ".spec.provider",
     selectable = ".spec.suspend",
     selectable = ".status.stream",
@@ -49,7 +50,8 @@ use crate::scheme::Verification;
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("self.metadata.name.matches('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$')").message(
-        "metadata.name must be a DNS label (at most 63 lower-case letters, digits and -, no dot): it is a token of the subject"
+        "metadata.name must be a DNS label (at most 63 lower-case letters, digits and -, no dot): \
+         it is a token of the subject"
     )
 )]
 #[serde(rename_all = "camelCase")]
@@ -65,7 +67,7 @@ use crate::scheme::Verification;
 )]
 pub struct WebhookEndpointSpec {
     /// Who sends: the id of a provider that jethook knows (`jethook providers` lists them), or `custom` together with
-    /// `verification`. Example: `github`. An id that this version does not know is Accepted=False, UnknownProvider.
+    /// `verification`. Example: `github`. An id that this version does not know is `Accepted=False`, `UnknownProvider`.
     #[schemars(
         length(min = 1, max = 253),
         regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$")
@@ -73,19 +75,26 @@ pub struct WebhookEndpointSpec {
     pub provider: String,
     /// How deliveries are verified and read, for a sender that jethook does not know; in the language of the built-in
     /// providers (`jethook providers ID -o yaml` shows theirs). Only with provider `custom`, and needed there. A fault
-    /// in it is Accepted=False, Invalid.
+    /// in it is `Accepted=False`, `Invalid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new(
+        "has(self.none) != (has(self.hmac) || has(self.hash) || has(self.publicKey) || has(self.standardWebhooks) \
+         || has(self.token) || has(self.jwt) || has(self.httpSignature))"
+    ).message(
+        "must have at least one of hmac, hash, publicKey, standardWebhooks, token, jwt and httpSignature, or none alone"
+    ))]
     pub verification: Option<Verification>,
     /// The keys that deliveries are verified with, from Secrets of the endpoint's own namespace. Of several keys of one
     /// use any may verify, so a key is rotated by adding the new one, changing it at the provider, and removing the old
-    /// one. Up to 8. What can't be used is ResolvedRefs=False with SecretNotFound, SecretKeyNotFound or InvalidSecret.
+    /// one. Up to 8. What can't be used is `ResolvedRefs=False` with `SecretNotFound`, `SecretKeyNotFound` or
+    /// `InvalidSecret`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into(), "key".into()]))]
     pub secret_refs: Vec<SecretRef>,
     /// Public values that the provider's entry asks for, such as an audience, a topic ARN or an organisation id
     /// (`jethook providers ID` lists them). Up to 16. Example: `{organizationId: 00D000000000001EAA}`. A missing or
-    /// malformed one is Accepted=False, InvalidParameters.
+    /// malformed one is `Accepted=False`, `InvalidParameters`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend(
         "maxProperties" = 16,
@@ -95,17 +104,18 @@ pub struct WebhookEndpointSpec {
         .message("a parameter's name must be 1 to 63 letters and digits, a letter first"))]
     pub parameters: BTreeMap<String, String>,
     /// How far the time that a provider signs may be from now, before and after, as a Go duration from 1s to 1h.
-    /// Absent: the provider's own tolerance. Only where a time is signed; elsewhere it is Accepted=False, Invalid.
+    /// Absent: the provider's own tolerance. Only where a time is signed; elsewhere it is `Accepted=False`, `Invalid`.
     /// Example: `5m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(
-        "self.matches('^([0-9]{1,9}([.][0-9]{1,9})?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('1h')"
+        "self.matches('^([0-9]{1,9}([.][0-9]{1,9})?(ms|s|m|h))+$') \
+         && duration(self) >= duration('1s') && duration(self) <= duration('1h')"
     ).message("must be a duration from 1s to 1h, such as 90s or 5m"))]
     pub timestamp_tolerance: Option<String>,
     /// The path at which the provider delivers. Absent: `/{namespace}/{name}`. Matched exactly; letters, digits and
     /// `-._~!$&'()*+,;=:@` in segments that are neither empty nor `.` or `..`. The oldest endpoint that claims a path
-    /// owns it: Accepted=False, PathConflict for the others, PathNotAllowed where the operator's policy
+    /// owns it: `Accepted=False`, `PathConflict` for the others, `PathNotAllowed` where the operator's policy
     /// (`--allow-path`) does not give the path to this namespace. Example: `/shop/github`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
@@ -117,7 +127,8 @@ pub struct WebhookEndpointSpec {
         ),
         validation = (
             "self.matches('^[A-Za-z0-9/._~!$&\\'()*+,;=:@-]*$')",
-            "must hold only letters, digits and / - . _ ~ ! $ & ' ( ) * + , ; = : @, nothing percent-encoded and no query"
+            "must hold only letters, digits and / - . _ ~ ! $ & ' ( ) * + , ; = : @, \
+             nothing percent-encoded and no query"
         )
     )]
     pub path: Option<String>,
@@ -158,7 +169,7 @@ pub struct WebhookEndpointSpec {
             "type": "string",
             "maxLength": 49,
             "x-kubernetes-validations": [{
-                "rule": "isCIDR(self)",
+                "rule": "isCIDR(self) && !self.matches('/0[0-9]')",
                 "message": "must be a CIDR, such as 192.0.2.0/24 or 2001:db8::/32",
             }],
         })
@@ -166,7 +177,7 @@ pub struct WebhookEndpointSpec {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub source_ranges: Vec<String>,
     /// True: deliveries are answered 503 with Retry-After, so that providers keep them and try again. Ready is then
-    /// True with reason Suspended if all else is well.
+    /// True with reason `Suspended` if all else is well.
     #[serde(default)]
     pub suspend: bool,
 }
@@ -187,8 +198,10 @@ pub struct WebhookEndpointSpec {
 pub struct Deduplication {
     /// What two deliveries of one event have in common. `delivery`: the provider's delivery id. `header`: the request
     /// header that `header` names. `content`: the body's digest. `none`: nothing, every delivery is stored. Absent:
-    /// `delivery` where the provider has an id, else `none`. `delivery` where it has none is Accepted=False, Invalid.
+    /// `delivery` where the provider has an id, `content` where its bodies are known to differ, else `none`. `delivery`
+    /// where the provider has no id is `Accepted=False`, `Invalid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DeduplicationKey")]
     pub key: Option<DeduplicationKey>,
     /// The request header that holds the id, with key `header` and only there. A delivery without it is stored as one
     /// without an id. Example: `X-Request-Id`.

@@ -1,8 +1,12 @@
 //! The known senders, one data file each.
 
+mod page;
+
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+
+pub use page::page;
 
 use crate::scheme::Verification;
 
@@ -38,6 +42,18 @@ pub enum Maturity {
     Documented,
     /// An independent receiver agrees; no primary source was at hand.
     Reported,
+}
+
+impl Maturity {
+    /// As entries write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Documented => "documented",
+            Self::Reported => "reported",
+        }
+    }
 }
 
 /// The files of `entries`, by id.

@@ -1,9 +1,12 @@
 //! The commands.
 
+mod crd;
 mod failure;
-// mod providers;
-// mod send;
-// mod tail;
+mod providers;
+mod run;
+mod send;
+mod tail;
+mod validate;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -23,12 +26,18 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Run the operator: watch endpoints, receive deliveries, store events
+    Run(Box<crate::config::RunConfig>),
+    /// Check manifests without a cluster: schema, rules, catalogue, policy, and the paths among the files given
+    Validate(validate::Args),
+    /// Print the CustomResourceDefinitions as YAML
+    Crd(crd::Args),
     /// List the providers of the catalogue, or show one
-    // Providers(providers::Args),
+    Providers(providers::Args),
     /// Sign a delivery as a provider would, send it and show the answer
-    // Send(send::Args),
+    Send(send::Args),
     /// Show events as they arrive in the stream
-    // Tail(tail::Args),
+    Tail(tail::Args),
     /// Print shell completions
     Completions {
         /// The shell
@@ -66,9 +75,12 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Failure> {
     crate::catalogue::check().map_err(Failure::Usage)?;
     match command {
-        // Command::Providers(args) => providers::run(args),
-        // Command::Send(args) => send::run(args),
-        // Command::Tail(args) => tail::run(args),
+        Command::Validate(args) => validate::run(&args),
+        Command::Crd(args) => crd::run(args),
+        Command::Run(config) => run::run(*config),
+        Command::Providers(args) => providers::run(args),
+        Command::Send(args) => send::run(args),
+        Command::Tail(args) => tail::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "jethook", &mut io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -1,15 +1,14 @@
 //! `jethook providers`: the catalogue.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use comfy_table::{Table, presets};
+use comfy_table::Table;
 use serde_json::{Value, json};
 
 use super::{Failure, Output, print};
 use crate::catalogue::{self, Provider};
-use crate::scheme::{Context, FaultKind, Identifies, Scheme};
+use crate::scheme::{Named, Outline};
 
 /// Arguments of `jethook providers`.
 #[derive(clap::Args, Debug)]
@@ -49,14 +48,14 @@ fn list(output: Output) -> Result<String, Failure> {
 
 fn table() -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["ID", "NAME", "SCHEME", "AUTHENTICATES", "MATURITY", "CHECKED"]);
+    table.set_header(["ID", "NAME", "SCHEME", "DELIVERY ID", "MATURITY", "CHECKED"]);
     for provider in catalogue::all() {
-        let facts = Facts::of(provider);
+        let outline = provider.verification.outline();
         table.add_row([
             provider.id.as_str(),
             &provider.name,
-            &facts.scheme,
-            facts.authenticates,
+            &outline.scheme,
+            if outline.names_id { "yes" } else { "no" },
             provider.maturity.name(),
             &provider.checked,
         ]);
@@ -65,18 +64,19 @@ fn table() -> String {
 }
 
 fn summary(provider: &Provider) -> Value {
-    let facts = Facts::of(provider);
+    let outline = provider.verification.outline();
+    let named =
+        |named: &Named| json!({"name": named.name, "required": named.required, "description": named.description});
     json!({
         "id": provider.id,
         "name": provider.name,
         "maturity": provider.maturity,
         "docs": provider.docs,
         "checked": provider.checked,
-        "scheme": facts.scheme,
-        "authenticates": facts.authenticates,
-        "deliveryId": facts.has_id,
-        "keys": facts.keys.iter().map(|(name, required)| json!({"use": name, "required": required})).collect::<Vec<_>>(),
-        "parameters": facts.parameters.iter().map(|(name, required)| json!({"name": name, "required": required})).collect::<Vec<_>>(),
+        "scheme": outline.scheme,
+        "deliveryId": outline.names_id,
+        "keys": outline.keys.iter().map(named).collect::<Vec<_>>(),
+        "parameters": outline.parameters.iter().map(named).collect::<Vec<_>>(),
     })
 }
 
@@ -89,50 +89,57 @@ fn one(provider: &Provider, output: Output) -> Result<String, Failure> {
     }
 }
 
-/// What an admin needs to begin: the facts, what to paste where, and manifests to apply.
+/// What an admin needs to begin: the facts, what to paste where, and a manifest to apply.
 fn describe(provider: &Provider) -> Result<String, Failure> {
-    let facts = Facts::of(provider);
-    let mut text = String::new();
-    let mut line = |name: &str, value: &str| {
-        // Writing to a string can't fail.
-        let _ = writeln!(text, "{name:<15}{value}");
-    };
-    line("Provider:", &format!("{} ({})", provider.name, provider.id));
-    line("Documentation:", &provider.docs);
-    line("Maturity:", &format!("{}, checked {}", provider.maturity.name(), provider.checked));
-    line("Scheme:", &facts.scheme);
-    line("Authenticates:", facts.authenticates);
-    line("Delivery id:", if facts.has_id { "yes" } else { "no" });
-    for (index, (name, required)) in facts.keys.iter().enumerate() {
-        let title = if index == 0 { "Keys:" } else { "" };
-        line(title, &format!("{name}{}", if *required { "" } else { " (optional)" }));
+    let outline = provider.verification.outline();
+    let mut lines = vec![
+        ("Provider:", format!("{} ({})", provider.name, provider.id)),
+        ("Documentation:", provider.docs.clone()),
+        ("Maturity:", format!("{}, checked {}", provider.maturity.name(), provider.checked)),
+        ("Scheme:", outline.scheme.clone()),
+        ("Delivery id:", if outline.names_id { "yes" } else { "no" }.to_owned()),
+    ];
+    for (title, all) in [("Keys:", &outline.keys), ("Parameters:", &outline.parameters)] {
+        for (index, named) in all.iter().enumerate() {
+            let optional = if named.required { "" } else { " (optional)" };
+            lines.push((
+                if index == 0 { title } else { "" },
+                format!("{}{optional}  {}", named.name, named.description),
+            ));
+        }
     }
-    for (index, (name, required)) in facts.parameters.iter().enumerate() {
-        let title = if index == 0 { "Parameters:" } else { "" };
-        line(title, &format!("{name}{}", if *required { "" } else { " (optional)" }));
-    }
+    let mut text: String =
+        lines.into_iter().map(|(title, value)| format!("{title:<15}{}\n", value.trim_end())).collect();
     if let Some(notes) = &provider.notes {
-        let _ = write!(text, "\n{}\n", notes.trim());
+        text.push_str(&format!("\n{}\n", notes.trim()));
     }
-    let _ = write!(text, "\nPaste status.url of the endpoint into the provider (kubectl get whe {} -o yaml).\n\n", provider.id);
-    text.push_str(&yaml_text(&manifest(provider, &facts))?);
+    text.push_str("\nPaste the endpoint's status.url into the provider. A manifest to begin with:\n\n");
+    text.push_str(&yaml_text(&manifest(provider, &outline))?);
     Ok(text)
 }
 
-fn manifest(provider: &Provider, facts: &Facts) -> Value {
+/// A ready endpoint: the required keys (or the first, where all are optional) and the required parameters.
+fn manifest(provider: &Provider, outline: &Outline) -> Value {
     let secret = format!("{}-webhook", provider.id);
-    let several = facts.keys.len() > 1;
-    let refs = facts.keys.iter().filter(|(_, required)| *required || !several || facts.keys.iter().all(|(_, r)| !r));
-    let refs: Vec<Value> = refs
-        .map(|(name, _)| {
-            if several { json!({"name": secret, "key": name, "use": name}) } else { json!({"name": secret, "key": "secret"}) }
+    let required = outline.keys.iter().filter(|key| key.required).count().max(1);
+    let refs: Vec<Value> = outline
+        .keys
+        .iter()
+        .take(required)
+        .map(|key| match outline.keys.len() {
+            1 => json!({"name": secret, "key": "secret"}),
+            _ => json!({"name": secret, "key": key.name, "use": key.name}),
         })
         .collect();
+    let parameters: BTreeMap<_, _> = outline
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.required)
+        .map(|parameter| (parameter.name.as_str(), "REPLACE-ME"))
+        .collect();
     let mut spec = json!({"provider": provider.id, "secretRefs": refs});
-    let parameters: BTreeMap<_, _> =
-        facts.parameters.iter().filter(|(_, required)| *required).map(|(name, _)| (name, "REPLACE-ME")).collect();
-    if !parameters.is_empty() {
-        spec["parameters"] = json!(parameters);
+    if let (Some(spec), false) = (spec.as_object_mut(), parameters.is_empty()) {
+        spec.insert("parameters".to_owned(), json!(parameters));
     }
     json!({
         "apiVersion": "jethook.dev/v1alpha1",
@@ -140,58 +147,6 @@ fn manifest(provider: &Provider, facts: &Facts) -> Value {
         "metadata": {"name": provider.id, "namespace": "default"},
         "spec": spec,
     })
-}
-
-/// What can be told of an entry without an endpoint.
-struct Facts {
-    scheme: String,
-    authenticates: &'static str,
-    has_id: bool,
-    keys: Vec<(String, bool)>,
-    parameters: Vec<(String, bool)>,
-}
-
-impl Facts {
-    fn of(provider: &Provider) -> Self {
-        let required = |name: &str| (name.to_owned(), true);
-        let mut parameters = BTreeMap::new();
-        // Each round gives the parameters that the last one missed, since a fault names them one by one.
-        let scheme = loop {
-            match Scheme::compile(&provider.verification, context(&parameters)) {
-                Ok(scheme) => break Some(scheme),
-                Err(faults) => {
-                    let before = parameters.len();
-                    for fault in faults.into_iter().filter(|fault| fault.kind == FaultKind::Parameter) {
-                        parameters.insert(fault.field, String::new());
-                    }
-                    if parameters.len() == before {
-                        break None;
-                    }
-                }
-            }
-        };
-        let _ = required;
-        match scheme {
-            Some(scheme) => Self {
-                scheme: scheme.summary().to_owned(),
-                authenticates: scheme.authenticates_at_best().name(),
-                has_id: scheme.identifies() == Identifies::Id,
-                keys: scheme.uses().iter().map(|r#use| (r#use.name.clone(), r#use.required)).collect(),
-                parameters: Vec::new(),
-            },
-            None => Self {
-                scheme: String::new(),
-                authenticates: "",
-                has_id: false,
-                keys: Vec::new(),
-                parameters: Vec::new(),
-            },
-        }
-    }
-}
-
-fn context(parameters: &BTreeMap<String, String>) -> Context<'_> {
-    Context { parameters, url: Some("https://hooks.example.com/"), tolerance: None }
 }
 
 fn json_text(value: &Value) -> Result<String, Failure> {

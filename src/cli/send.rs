@@ -84,18 +84,19 @@ fn sign(args: &Args) -> Result<Draft, Failure> {
     let public = args.public_url.clone().unwrap_or_else(|| url.split('?').next().unwrap_or(&url).to_owned());
     let context = Context { parameters: &parameters, url: Some(&public), tolerance: None };
     let scheme = Scheme::compile(&provider.verification, context).map_err(|faults| {
-        let told: Vec<_> = faults.iter().map(|fault| format!("--parameter {}: {}", fault.field, fault.message)).collect();
+        let told: Vec<_> =
+            faults.iter().map(|fault| format!("--parameter {}: {}", fault.field, fault.message)).collect();
         Failure::Usage(told.join("; "))
     })?;
     let keyring = keyring(args, &scheme)?;
     let id = args.id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let body = match &args.body {
         Some(body) => read_body(body)?,
-        None => scheme.sample_body(args.event.as_deref(), &id),
+        None => provider.verification.sample_body(args.event.as_deref(), &id, &parameters),
     };
     let mut headers = args.headers.clone();
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
-        headers.push(("content-type".to_owned(), scheme.content_type().to_owned()));
+        headers.push(("content-type".to_owned(), provider.verification.outline().content_type.to_owned()));
     }
     let draft = Draft { method: Method::POST, url, headers, body, event: args.event.clone(), id: Some(id) };
     scheme.sign(&keyring, draft, Timestamp::now()).map_err(Failure::Failed)
@@ -110,7 +111,8 @@ fn keyring(args: &Args, scheme: &Scheme) -> Result<Keyring, Failure> {
             None => (default_use.clone(), PathBuf::from(given)),
         };
         let Some(r#use) = r#use else { continue };
-        let bytes = fs::read(&path).map_err(|error| Failure::Usage(format!("--secret-file {}: {error}", path.display())))?;
+        let bytes =
+            fs::read(&path).map_err(|error| Failure::Usage(format!("--secret-file {}: {error}", path.display())))?;
         keys.push(Key { index: keys.len(), r#use, secret: trimmed(bytes) });
     }
     if keys.is_empty()
@@ -175,7 +177,10 @@ impl Answer {
         let Self { status, reason, headers, body, elapsed } = self;
         let milliseconds = (elapsed.as_secs_f64() * 10_000.0).round() / 10.0;
         match output {
-            Output::Table => Ok(format!("{status} {reason} ({milliseconds} ms)\n{body}{}", if body.ends_with('\n') || body.is_empty() { "" } else { "\n" })),
+            Output::Table => Ok(format!(
+                "{status} {reason} ({milliseconds} ms)\n{body}{}",
+                if body.ends_with('\n') || body.is_empty() { "" } else { "\n" }
+            )),
             Output::Json | Output::Yaml => {
                 let headers: BTreeMap<_, _> = headers.iter().cloned().collect();
                 let value = json!({"status": status, "headers": headers, "body": body, "milliseconds": milliseconds});
@@ -196,7 +201,10 @@ async fn deliver(signed: Draft, timeout: Duration) -> Result<Answer, Failure> {
         .enable_http1()
         .build();
     let client = Client::builder(TokioExecutor::new()).build(connector);
-    let mut request = Request::builder().method(signed.method).uri(&signed.url).header("user-agent", concat!("jethook-send/", env!("CARGO_PKG_VERSION")));
+    let mut request = Request::builder()
+        .method(signed.method)
+        .uri(&signed.url)
+        .header("user-agent", concat!("jethook-send/", env!("CARGO_PKG_VERSION")));
     for (name, value) in &signed.headers {
         request = request.header(name, value);
     }
@@ -214,7 +222,11 @@ async fn deliver(signed: Draft, timeout: Duration) -> Result<Answer, Failure> {
     Ok(Answer {
         status: parts.status.as_u16(),
         reason: parts.status.canonical_reason().unwrap_or(""),
-        headers: parts.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect(),
+        headers: parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect(),
         body: String::from_utf8_lossy(&body).into_owned(),
         elapsed: began.elapsed(),
     })
@@ -233,8 +245,9 @@ fn describe(url: &str, error: &dyn std::error::Error) -> Failure {
 
 /// The request as a curl command that can be pasted into a shell.
 fn curl(signed: &Draft) -> Result<String, Failure> {
-    let body = std::str::from_utf8(&signed.body)
-        .map_err(|_| Failure::Failed("the body is no text, so it can't be part of a command; send it instead".to_owned()))?;
+    let body = std::str::from_utf8(&signed.body).map_err(|_| {
+        Failure::Failed("the body is no text, so it can't be part of a command; send it instead".to_owned())
+    })?;
     let mut command = format!("curl -i -X {} {}", signed.method, quoted(&signed.url));
     for (name, value) in &signed.headers {
         let _ = write!(command, " \\\n  -H {}", quoted(&format!("{name}: {value}")));

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
-use async_nats::jetstream::Message;
 use data_encoding::BASE64;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -46,13 +46,16 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
 
 async fn follow(args: Args) -> Result<(), Failure> {
     let Args { subject, stream, all, count, output, nats } = args;
-    let client = store::connect_once(&nats).await.map_err(|error| Failure::Failed(error.to_string()))?;
+    let client = store::open_once(&nats).await.map_err(Failure::Failed)?;
     let context = store::jetstream(client, &nats);
-    let handle = context.get_stream(&stream).await.map_err(|error| Failure::Failed(format!("stream {stream}: {error}")))?;
+    let handle =
+        context.get_stream(&stream).await.map_err(|error| Failure::Failed(format!("stream {stream}: {error}")))?;
     let deliver_policy = if all { DeliverPolicy::All } else { DeliverPolicy::New };
     let config = OrderedConfig { filter_subject: subject, deliver_policy, ..Default::default() };
-    let consumer = handle.create_consumer(config).await.map_err(|error| Failure::Failed(format!("stream {stream}: {error}")))?;
-    let mut messages = consumer.messages().await.map_err(|error| Failure::Failed(format!("stream {stream}: {error}")))?;
+    let consumer =
+        handle.create_consumer(config).await.map_err(|error| Failure::Failed(format!("stream {stream}: {error}")))?;
+    let mut messages =
+        consumer.messages().await.map_err(|error| Failure::Failed(format!("stream {stream}: {error}")))?;
     let mut seen = 0;
     while count.is_none_or(|count| seen < count) {
         tokio::select! {

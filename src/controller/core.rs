@@ -1,13 +1,20 @@
 //! Pure: a snapshot of endpoints, secrets and streams in, routes and statuses out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::{WebhookEndpoint, WebhookEndpointStatus};
-use crate::route::EndpointRef;
-use crate::secret::Secret;
+use super::claims::Claims;
+use super::entry::Entry;
+use super::index::{Index, NamedKey};
+use super::status::{self, Told};
+use super::world::{Shift, World};
+use crate::api::{ConditionStatus, ConditionType, Reason, WebhookEndpoint, WebhookEndpointStatus};
+use crate::metrics::Metrics;
+use crate::route::{self, Compiled, EndpointRef, Problem, Route, Table};
+pub use crate::secret::SecretData;
 use crate::stream::{View, Wanted};
 
 /// What a source tells the controller.
@@ -55,17 +62,6 @@ pub struct SecretRef {
     pub name: Arc<str>,
 }
 
-/// The named keys of a Secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecretData {
-    /// Its resourceVersion.
-    pub resource_version: String,
-    /// The named keys that it has.
-    pub keys: BTreeMap<String, Secret>,
-    /// The names of all keys that it has, for messages.
-    pub key_names: Vec<String>,
-}
-
 /// The Secrets that endpoints name, and which of their keys.
 pub type NamedSecrets = BTreeMap<SecretRef, BTreeSet<String>>;
 
@@ -108,4 +104,326 @@ pub struct Notice {
     pub reason: &'static str,
     /// One sentence.
     pub note: String,
+}
+
+/// What the operator's flags say to the core.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What routes depend on.
+    pub route: route::Settings,
+    /// For how long keys that are gone serve on.
+    pub secret_grace: Duration,
+    /// Whether streams may be held in memory.
+    pub allows_memory_storage: bool,
+}
+
+/// The snapshot, and what was made of it. An update costs what it touches: the endpoint, the rivals for its path, the
+/// endpoints that name its Secret or its stream.
+#[derive(Debug)]
+pub struct Core {
+    settings: Settings,
+    metrics: Arc<Metrics>,
+    entries: HashMap<EndpointRef, Entry>,
+    claims: Claims,
+    index: Index,
+    world: World,
+    routes: HashMap<String, Arc<Route>>,
+    /// Endpoints to compile.
+    dirty: BTreeSet<EndpointRef>,
+    /// Endpoints whose status may differ.
+    stale: BTreeSet<EndpointRef>,
+    /// Keys whose value changed.
+    rotated: BTreeSet<NamedKey>,
+    is_leading: bool,
+    has_endpoints: bool,
+    has_secrets: bool,
+    away_since: Option<Timestamp>,
+    is_table_changed: bool,
+}
+
+impl Core {
+    /// An empty core. `now` is when it begins to look for NATS.
+    #[must_use]
+    pub fn new(settings: Settings, metrics: Arc<Metrics>, now: Timestamp) -> Self {
+        Self {
+            world: World::new(now, settings.secret_grace, settings.allows_memory_storage),
+            settings,
+            metrics,
+            entries: HashMap::new(),
+            claims: Claims::default(),
+            index: Index::default(),
+            routes: HashMap::new(),
+            dirty: BTreeSet::new(),
+            stale: BTreeSet::new(),
+            rotated: BTreeSet::new(),
+            is_leading: false,
+            has_endpoints: false,
+            has_secrets: false,
+            away_since: None,
+            is_table_changed: false,
+        }
+    }
+
+    /// Whether the first full list of endpoints and their Secrets has come in.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.has_endpoints && self.has_secrets
+    }
+
+    /// When time alone changes something: a grace that ends, NATS that has been away for long.
+    #[must_use]
+    pub fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.world.wakes_at(now)
+    }
+
+    /// Takes in what a source tells. Nothing is compiled before [`Self::settle`].
+    pub fn apply(&mut self, update: Update, now: Timestamp) {
+        match update {
+            Update::Endpoint(observed) => self.observe(observed, now),
+            Update::EndpointGone(endpoint) => self.remove(&endpoint, now),
+            Update::Endpoints(list) => {
+                let names: BTreeSet<_> = list.iter().map(|observed| observed.endpoint.clone()).collect();
+                let gone: Vec<_> = self.entries.keys().filter(|name| !names.contains(name)).cloned().collect();
+                gone.iter().for_each(|endpoint| self.remove(endpoint, now));
+                list.into_iter().for_each(|observed| self.observe(observed, now));
+                self.is_table_changed |= !self.has_endpoints;
+                self.has_endpoints = true;
+            }
+            Update::Secret(secret, data) => self.set_secret(&secret, data, now),
+            Update::SecretsRead => {
+                self.is_table_changed |= !self.has_secrets;
+                self.has_secrets = true;
+            }
+            Update::View(view) => self.set_view(view),
+            Update::Leading(is_leading) => {
+                if is_leading && !self.is_leading {
+                    self.entries.values_mut().for_each(|entry| entry.told.take_over());
+                    self.stale.extend(self.entries.keys().cloned());
+                }
+                self.is_leading = is_leading;
+            }
+        }
+    }
+
+    /// Compiles what the updates touched, and tells what came of it.
+    pub fn settle(&mut self, now: Timestamp) -> Round {
+        for secret in self.world.end_grace(now) {
+            self.dirty.extend(self.index.naming(&secret));
+        }
+        let away_since = self.world.away_since(now);
+        if away_since != self.away_since {
+            self.away_since = away_since;
+            self.stale.extend(self.entries.keys().cloned());
+        }
+        while let Some(endpoint) = self.dirty.pop_first() {
+            self.compile(&endpoint);
+            self.stale.insert(endpoint);
+        }
+        let mut round = Round::default();
+        if self.has_endpoints
+            && let Some((named, gone)) = self.index.take_named()
+        {
+            round.named_secrets = Some(named);
+            gone.iter().for_each(|secret| self.world.forget_secret(secret));
+        }
+        if let Some((wanted, gone)) = self.index.take_wanted() {
+            round.wanted = Some(wanted);
+            gone.iter().for_each(|stream| self.world.forget_stream(stream));
+        }
+        if self.is_complete() {
+            self.tell(now, &mut round);
+        }
+        round
+    }
+
+    /// The table, where it changed since it was last taken; nothing before the first full list is compiled.
+    pub fn take_table(&mut self) -> Option<Table> {
+        if !self.is_complete() || !std::mem::take(&mut self.is_table_changed) {
+            return None;
+        }
+        Some(Table { is_complete: true, routes: self.routes.clone() })
+    }
+
+    /// All that is wrong with an endpoint, as of the last [`Self::settle`].
+    #[must_use]
+    pub fn problems(&self, endpoint: &EndpointRef) -> &[Problem] {
+        self.entries.get(endpoint).map(|entry| entry.problems.as_slice()).unwrap_or_default()
+    }
+
+    fn observe(&mut self, mut observed: Observed, now: Timestamp) {
+        let status = observed.status.take();
+        let endpoint = observed.endpoint.clone();
+        if self.entries.get(&endpoint).is_some_and(|entry| entry.observed.uid != observed.uid) {
+            self.remove(&endpoint, now);
+        }
+        let policy = &self.settings.route.policy;
+        let Some(entry) = self.entries.get_mut(&endpoint) else {
+            let entry = Entry::new(observed, status, policy);
+            if let Some(path) = entry.standing.path() {
+                self.claims.add(path, entry.observed.created, &endpoint, &mut self.dirty);
+            }
+            self.index.rename(&endpoint, &BTreeSet::new(), &entry.named);
+            self.entries.insert(endpoint.clone(), entry);
+            self.dirty.insert(endpoint);
+            return;
+        };
+        if entry.told.see(status) && self.is_leading {
+            self.stale.insert(endpoint.clone());
+        }
+        if entry.is_same(&observed) {
+            return;
+        }
+        let before = (entry.standing.clone(), entry.observed.created, entry.named.clone());
+        entry.update(observed, policy);
+        let (standing, created, named) = before;
+        if (standing.path(), created) != (entry.standing.path(), entry.observed.created) {
+            if let Some(path) = standing.path() {
+                self.claims.remove(path, created, &endpoint, &mut self.dirty);
+            }
+            if let Some(path) = entry.standing.path() {
+                self.claims.add(path, entry.observed.created, &endpoint, &mut self.dirty);
+            }
+        }
+        self.index.rename(&endpoint, &named, &entry.named);
+        self.dirty.insert(endpoint);
+    }
+
+    fn remove(&mut self, endpoint: &EndpointRef, now: Timestamp) {
+        let Some(entry) = self.entries.remove(endpoint) else { return };
+        if let Some(path) = entry.standing.path() {
+            self.claims.remove(path, entry.observed.created, endpoint, &mut self.dirty);
+        }
+        self.index.rename(endpoint, &entry.named, &BTreeSet::new());
+        self.index.retarget(endpoint, entry.target.as_ref(), None);
+        self.withdraw(endpoint, entry.served.as_deref());
+        self.dirty.remove(endpoint);
+        self.stale.remove(endpoint);
+        self.metrics.endpoint_gone(endpoint, now);
+    }
+
+    fn set_secret(&mut self, secret: &SecretRef, data: Option<SecretData>, now: Timestamp) {
+        let naming = self.index.naming(secret);
+        if naming.is_empty() {
+            return;
+        }
+        let (is_changed, rotated) = self.world.set_secret(secret, data, now);
+        if is_changed {
+            self.dirty.extend(naming);
+            self.rotated.extend(rotated.into_iter().map(|key| (secret.clone(), key)));
+        }
+    }
+
+    fn set_view(&mut self, view: Arc<View>) {
+        let Shift { is_global, streams, subjects } = self.world.set_view(view, self.index.streams());
+        if is_global {
+            self.dirty.extend(self.entries.keys().cloned());
+        }
+        for stream in streams {
+            self.dirty.extend(self.index.publishing(&stream));
+        }
+        for subject in subjects {
+            self.dirty.extend(self.index.covering(&subject));
+        }
+    }
+
+    fn compile(&mut self, endpoint: &EndpointRef) {
+        let Some(entry) = self.entries.get_mut(endpoint) else { return };
+        let standing = entry.standing.clone();
+        let owner = standing.path().and_then(|path| self.claims.owner(path));
+        let compiled = entry.compile(owner, &&self.world, &self.settings.route, &self.metrics);
+        let Compiled { route, problems, facts, rate: _ } = compiled;
+        let target = facts.stream.clone().zip(facts.filter.clone());
+        (entry.problems, entry.facts) = (problems, facts);
+        let is_new_target = entry.target != target;
+        let before = std::mem::replace(&mut entry.target, target.clone());
+        let path = route.as_ref().map(|route| route.path.clone());
+        let served = std::mem::replace(&mut entry.served, path.clone());
+        if served != path {
+            self.withdraw(endpoint, served.as_deref());
+        }
+        if let (Some(path), Some(route)) = (path, route) {
+            self.routes.insert(path, Arc::new(route));
+            self.is_table_changed = true;
+        }
+        if is_new_target {
+            self.index.retarget(endpoint, before.as_ref(), target.as_ref());
+            // A stream that comes into use again may have been read already.
+            if target.is_some_and(|(stream, _)| self.world.judge(&stream)) {
+                self.dirty.insert(endpoint.clone());
+            }
+        }
+    }
+
+    /// Takes a route out of the table, unless the path is another endpoint's by now.
+    fn withdraw(&mut self, endpoint: &EndpointRef, path: Option<&str>) {
+        if let Some(path) = path
+            && self.routes.get(path).is_some_and(|route| route.endpoint == *endpoint)
+        {
+            self.routes.remove(path);
+            self.is_table_changed = true;
+        }
+    }
+
+    /// Computes the statuses that may differ; whoever leads reports those that do.
+    fn tell(&mut self, now: Timestamp, round: &mut Round) {
+        let rotated = std::mem::take(&mut self.rotated);
+        let mut rest = Vec::new();
+        for endpoint in std::mem::take(&mut self.stale) {
+            let Some(entry) = self.entries.get_mut(&endpoint) else { continue };
+            let before = entry.told.last();
+            let told = Told {
+                generation: entry.observed.generation,
+                problems: &entry.problems,
+                facts: &entry.facts,
+                away_since: self.away_since,
+                before,
+            };
+            let status = status::status(told, now);
+            self.metrics.set_ready(&endpoint, status::is_ready(&status));
+            if !self.is_leading {
+                continue;
+            }
+            round.notices.extend(notices(entry, &status, &rotated));
+            let is_changed = before.and_then(|before| before.observed_generation) != status.observed_generation;
+            if entry.told.tell(&status) {
+                let Observed { uid, generation, .. } = &entry.observed;
+                let report = Report { endpoint, uid: uid.clone(), generation: *generation, status };
+                if is_changed { round.reports.push(report) } else { rest.push(report) }
+            }
+        }
+        round.reports.append(&mut rest);
+    }
+}
+
+/// What of a change of status is worth a Kubernetes Event: another reason of `Ready`, and rotated keys.
+fn notices(entry: &Entry, status: &WebhookEndpointStatus, rotated: &BTreeSet<NamedKey>) -> Vec<Notice> {
+    let Observed { endpoint, uid, .. } = &entry.observed;
+    let notice =
+        |is_warning, reason, note| Notice { endpoint: endpoint.clone(), uid: uid.clone(), is_warning, reason, note };
+    let mut notices = Vec::new();
+    for (secret, key) in entry.named.intersection(rotated) {
+        let in_use = entry.facts.secrets.iter().find(|used| *used.name == *secret.name && used.key == *key);
+        if let Some(used) = in_use {
+            let note = format!(
+                "key \"{key}\" of Secret {}/{} changed; its new value is in use (resourceVersion {})",
+                secret.namespace, secret.name, used.resource_version
+            );
+            notices.push(notice(false, "SecretRotated", note));
+        }
+    }
+    let reason = |status: &WebhookEndpointStatus| {
+        let ready = status::find(status, ConditionType::Ready)?;
+        let known = Reason::ALL.iter().copied().find(|reason| reason.name() == ready.reason)?;
+        Some((known, ready.status.clone(), ready.message.clone()))
+    };
+    let before = entry.told.last().and_then(reason);
+    let Some((now, ready, message)) = reason(status) else { return notices };
+    let is_same = before.as_ref().is_some_and(|(before, was_ready, _)| (*before, was_ready) == (now, &ready));
+    if is_same || now == Reason::Pending {
+        return notices;
+    }
+    let was_suspended = before.is_some_and(|(before, ..)| before == Reason::Suspended);
+    let name = if now == Reason::Ready && was_suspended { "Resumed" } else { now.name() };
+    notices.push(notice(ready != ConditionStatus::True.name(), name, message));
+    notices
 }

@@ -172,7 +172,9 @@ impl Ledger {
     /// Reads all of a scope anew.
     pub(super) fn poll(&mut self, in_scope: impl Fn(&SecretRef) -> bool) {
         let due: Vec<_> = self.entries.keys().filter(|secret| in_scope(secret)).cloned().collect();
-        due.iter().for_each(|secret| self.touch(secret));
+        for secret in &due {
+            self.touch(secret);
+        }
     }
 
     /// The wait after a failed read is over.

@@ -1,11 +1,143 @@
 //! Endpoints in, from one of two sources; routes and statuses out.
 
+mod claims;
 pub mod core;
 pub mod endpoints;
+mod entry;
+mod folder;
+mod index;
 pub mod kube;
 pub mod lease;
 mod ledger;
+pub mod manifests;
 pub mod notice;
+mod queue;
 pub mod report;
 pub mod secrets;
+mod status;
+mod told;
 mod watch;
+mod world;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::{mpsc, watch as channel};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use self::core::{Core, NamedSecrets, Notice, Report, Round, Settings, Update};
+use crate::config::RunConfig;
+use crate::health::{Gate, PULSE_EVERY, Pulse};
+use crate::metrics::Metrics;
+use crate::route::{self, Policy, Routes};
+use crate::stream::Wanted;
+
+/// How long updates are gathered before they are compiled together.
+const GATHER: Duration = Duration::from_millis(20);
+/// Updates that are compiled together at most.
+const BATCH_MAX: usize = 4096;
+
+/// What the controller is connected to.
+#[derive(Debug)]
+pub struct Links {
+    /// What the sources tell.
+    pub updates: mpsc::Receiver<Update>,
+    /// The table that the receiver reads.
+    pub routes: Routes,
+    /// Statuses to write; there is something only while this replica leads.
+    pub reports: mpsc::Sender<Vec<Report>>,
+    /// Transitions to tell by Events; dropped when full.
+    pub notices: mpsc::Sender<Notice>,
+    /// The Secrets to read; `None` before the first list of endpoints was compiled.
+    pub named_secrets: channel::Sender<Option<Arc<NamedSecrets>>>,
+    /// The streams to read.
+    pub wanted: channel::Sender<Arc<Wanted>>,
+    /// Opened once the first full list is compiled and in service.
+    pub complete: Gate,
+    /// The controller's sign of life.
+    pub pulse: Pulse,
+}
+
+/// What the flags say to the core.
+///
+/// # Errors
+/// One line that names the flag, its value and what is wrong with it.
+pub fn settings(config: &RunConfig) -> Result<Settings, String> {
+    let RunConfig { stream, receiver, source, policy, .. } = config;
+    Ok(Settings {
+        route: route::Settings {
+            policy: Policy::from_config(policy, &stream.prefix, &stream.stream)?,
+            prefix: stream.prefix.clone(),
+            stream: stream.stream.clone(),
+            public_url: receiver.public_url.clone(),
+            cluster_name: source.cluster_name.clone(),
+            body_bytes_max: receiver.max_body_size,
+        },
+        secret_grace: source.secret_grace,
+        allows_memory_storage: stream.allow_memory_storage,
+    })
+}
+
+/// Compiles what the sources tell and puts it in service, until all sources are gone.
+pub async fn run(mut core: Core, metrics: Arc<Metrics>, mut links: Links) {
+    loop {
+        let now = Timestamp::now();
+        links.pulse.beat(now);
+        let wait = core.wakes_at(now).map_or(PULSE_EVERY, |at| at.duration_since(now).unsigned_abs().min(PULSE_EVERY));
+        let mut began = None;
+        match timeout(wait, links.updates.recv()).await {
+            Ok(None) => return,
+            Ok(Some(update)) => {
+                let arrived = Instant::now();
+                began = Some(arrived);
+                core.apply(update, Timestamp::now());
+                gather(&mut core, &mut links.updates, arrived + GATHER).await;
+            }
+            // Time alone may have changed something.
+            Err(_) => {}
+        }
+        let round = core.settle(Timestamp::now());
+        if let Some(table) = core.take_table() {
+            links.routes.store(table);
+            links.complete.open();
+            if let Some(began) = began {
+                metrics.observe_route_update(began.elapsed());
+            }
+        }
+        hand_out(round, &links).await;
+    }
+}
+
+/// Applies what else comes in until the deadline, so that a burst is compiled at once.
+async fn gather(core: &mut Core, updates: &mut mpsc::Receiver<Update>, deadline: Instant) {
+    for _ in 1..BATCH_MAX {
+        let update = match updates.try_recv() {
+            Ok(update) => update,
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) => match timeout_at(deadline, updates.recv()).await {
+                Ok(Some(update)) => update,
+                Ok(None) | Err(_) => return,
+            },
+        };
+        core.apply(update, Timestamp::now());
+    }
+}
+
+async fn hand_out(round: Round, links: &Links) {
+    let Round { reports, notices, named_secrets, wanted } = round;
+    if let Some(named) = named_secrets {
+        links.named_secrets.send_replace(Some(named));
+    }
+    if let Some(wanted) = wanted {
+        links.wanted.send_replace(wanted);
+    }
+    for notice in notices {
+        // A full channel only costs an Event.
+        let _ = links.notices.try_send(notice);
+    }
+    if !reports.is_empty() && links.reports.send(reports).await.is_err() {
+        tracing::debug!("nobody writes statuses any more");
+    }
+}

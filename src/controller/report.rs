@@ -1,6 +1,6 @@
 //! Statuses, written by whoever leads: one server-side apply of the whole status, never by force.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::core::{Notice, Report};
 use super::kube::{Backoff, CALL_MAX, CallError, within};
+use super::queue::{Queue, Verdict};
 use crate::api::{WebhookEndpoint, WebhookEndpointStatus};
 use crate::route::EndpointRef;
 
@@ -18,14 +19,8 @@ use crate::route::EndpointRef;
 const WRITE_EVERY: Duration = Duration::from_millis(25);
 /// Writes under way.
 const WRITES_MAX: usize = 8;
-/// A status that belongs to another operator is tried again after so long.
-const CONTESTED_RETRY: Duration = Duration::from_secs(300);
-const RETRY_FIRST: Duration = Duration::from_millis(500);
-const RETRY_LAST: Duration = Duration::from_secs(60);
 /// Reports that come so shortly before leadership is noticed are still written.
 const EARLY_MAX: Duration = Duration::from_secs(1);
-/// Endpoints whose generation is remembered at least; beyond, those with nothing to write are forgotten.
-const REMEMBERED_MAX: usize = 20_000;
 /// One kind of failure is told so often.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 /// The reason of the Event about a status that another operator writes.
@@ -48,19 +43,15 @@ pub struct Reporter {
 impl Reporter {
     /// Writes for ever; ends when the controller or the election has ended.
     pub async fn run(mut self) {
-        let mut queue = Queue::default();
-        let mut early: Vec<(Instant, Vec<Report>)> = Vec::new();
+        let mut desk = Desk::new(self.notices);
         let mut writes = FuturesUnordered::new();
         let mut pace = interval(WRITE_EVERY);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut pause = Backoff::quick();
-        let mut paused_until = Instant::now();
-        let mut told = Told::default();
         let mut is_leading = *self.leading.borrow_and_update();
         loop {
             let now = Instant::now();
-            let has_work = is_leading && writes.len() < WRITES_MAX && now >= paused_until && queue.has_due(now);
-            let wake = if now < paused_until { Some(paused_until) } else { queue.wakes_at() };
+            let has_work = is_leading && writes.len() < WRITES_MAX && desk.has_due(now);
+            let wake = desk.wakes_at(now).filter(|_| is_leading && !has_work);
             tokio::select! {
                 changed = self.leading.changed() => {
                     if changed.is_err() {
@@ -68,50 +59,111 @@ impl Reporter {
                     }
                     is_leading = *self.leading.borrow_and_update();
                     if is_leading {
-                        early.retain(|(arrived, _)| arrived.elapsed() < EARLY_MAX);
-                        early.drain(..).for_each(|(_, reports)| queue.put(reports));
+                        desk.lead(Instant::now());
                     } else {
                         // What is under way is broken off: another may write by now.
                         writes.clear();
-                        queue.clear();
+                        desk.queue.clear();
                     }
                 }
                 reports = self.reports.recv() => {
                     let Some(reports) = reports else { return };
-                    if is_leading {
-                        queue.put(reports);
-                    } else {
-                        early.retain(|(arrived, _)| arrived.elapsed() < EARLY_MAX);
-                        early.push((now, reports));
-                    }
+                    desk.take(reports, is_leading, now);
                 }
-                Some((report, result)) = writes.next() => {
-                    let verdict = Verdict::of(&result);
-                    match &result {
-                        Ok(()) => pause.reset(),
-                        Err(error) => told.tell(&report, error, Instant::now()),
-                    }
-                    if verdict == Verdict::Away {
-                        paused_until = Instant::now() + pause.wait();
-                    }
-                    if let (Verdict::Contested, Err(error)) = (verdict, &result) {
-                        // A full channel only costs an Event.
-                        let _ = self.notices.try_send(contested(&report, error));
-                    }
-                    queue.done(report, verdict, Instant::now());
-                }
+                Some((report, result)) = writes.next() => desk.judge(report, &result, Instant::now()),
                 _ = pace.tick(), if has_work => {
-                    if let Some(report) = queue.next(Instant::now()) {
+                    if let Some(report) = desk.queue.next(Instant::now()) {
                         writes.push(write(&self.client, &self.field_manager, report));
                     }
                 }
-                () = sleep_until(wake.unwrap_or(now)), if is_leading && !has_work && wake.is_some_and(|at| at > now) => {}
+                () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => {}
             }
         }
     }
 }
 
-async fn write(client: &kube::Client, manager: &str, report: Report) -> (Report, Result<(), CallError>) {
+/// What is to be written, and when.
+struct Desk {
+    queue: Queue,
+    /// Reports that came before leadership was noticed.
+    early: Vec<(Instant, Vec<Report>)>,
+    pause: Backoff,
+    /// Nothing is written before: the apiserver is away.
+    paused_until: Option<Instant>,
+    told: Told,
+    notices: mpsc::Sender<Notice>,
+}
+
+impl Desk {
+    fn new(notices: mpsc::Sender<Notice>) -> Self {
+        Self {
+            queue: Queue::default(),
+            early: Vec::new(),
+            pause: Backoff::quick(),
+            paused_until: None,
+            told: Told::default(),
+            notices,
+        }
+    }
+
+    fn has_due(&self, now: Instant) -> bool {
+        self.paused_until.is_none_or(|until| until <= now) && self.queue.has_due(now)
+    }
+
+    fn wakes_at(&self, now: Instant) -> Option<Instant> {
+        self.paused_until.filter(|until| *until > now).or_else(|| self.queue.wakes_at()).filter(|at| *at > now)
+    }
+
+    fn take(&mut self, reports: Vec<Report>, is_leading: bool, now: Instant) {
+        if is_leading {
+            self.queue.put(reports);
+        } else {
+            self.early.retain(|(arrived, _)| now < *arrived + EARLY_MAX);
+            self.early.push((now, reports));
+        }
+    }
+
+    fn lead(&mut self, now: Instant) {
+        for (arrived, reports) in self.early.drain(..) {
+            if now < arrived + EARLY_MAX {
+                self.queue.put(reports);
+            }
+        }
+    }
+
+    fn judge(&mut self, report: Report, result: &Result<(), Failure>, now: Instant) {
+        let verdict = Verdict::of(result);
+        if verdict == Verdict::Away {
+            self.paused_until = Some(now + self.pause.wait());
+        } else {
+            self.pause.reset();
+        }
+        if let Err(Failure::Call(error)) = result {
+            self.told.tell(&report, verdict, error, now);
+            if verdict == Verdict::Contested {
+                // A full channel only costs an Event.
+                let _ = self.notices.try_send(contested(&report, error));
+            }
+        }
+        self.queue.done(report, verdict, now);
+    }
+}
+
+async fn write(client: &kube::Client, manager: &str, report: Report) -> (Report, Result<(), Failure>) {
+    let result = apply(client, manager, &report).await;
+    (report, result)
+}
+
+/// Why a status was not written.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("another object has the name now")]
+    OtherObject,
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+async fn apply(client: &kube::Client, manager: &str, report: &Report) -> Result<(), Failure> {
     #[derive(Debug, Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Applied<'a> {
@@ -121,26 +173,30 @@ async fn write(client: &kube::Client, manager: &str, report: Report) -> (Report,
         status: &'a WebhookEndpointStatus,
     }
     #[derive(Debug, Serialize)]
+    #[serde(rename_all = "camelCase")]
     struct Metadata<'a> {
         name: &'a str,
         namespace: &'a str,
-        /// Another object of the same name is refused.
-        uid: &'a str,
+        resource_version: Option<String>,
     }
 
     let EndpointRef { namespace, name } = &report.endpoint;
-    // Only metadata is read of the answer: the object itself may be one that does not parse.
+    // Only metadata is read of the answers: the object itself may be one that does not parse.
     let api: Api<PartialObjectMeta<WebhookEndpoint>> = Api::namespaced(client.clone(), namespace);
+    // An apply to the status takes no notice of a uid, so it is looked up first; the version holds the two together.
+    let found = within(CALL_MAX, api.get_metadata(name)).await?.metadata;
+    if found.uid.as_deref() != Some(&report.uid) {
+        return Err(Failure::OtherObject);
+    }
     let applied = Applied {
         api_version: &WebhookEndpoint::api_version(&()),
         kind: &WebhookEndpoint::kind(&()),
-        metadata: Metadata { name, namespace, uid: &report.uid },
+        metadata: Metadata { name, namespace, resource_version: found.resource_version },
         status: &report.status,
     };
     let patch = Patch::Apply(&applied);
-    let result = within(CALL_MAX, api.patch_status(name, &PatchParams::apply(manager), &patch)).await;
-    let result = result.map(|_| ());
-    (report, result)
+    within(CALL_MAX, api.patch_status(name, &PatchParams::apply(manager), &patch)).await?;
+    Ok(())
 }
 
 fn contested(report: &Report, error: &CallError) -> Notice {
@@ -155,32 +211,21 @@ fn contested(report: &Report, error: &CallError) -> Notice {
     }
 }
 
-/// What a write came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Written,
-    /// The object is gone, or another of its name.
-    Gone,
-    /// The status belongs to another manager.
-    Contested,
-    /// The apiserver refused this one.
-    Refused,
-    /// The apiserver is away or overloaded: true of all others, too.
-    Away,
-}
-
 impl Verdict {
-    fn of(result: &Result<(), CallError>) -> Self {
-        match result {
-            Ok(()) => Self::Written,
-            Err(CallError::Refused { is_contested: true, .. }) => Self::Contested,
-            Err(CallError::Refused { code: 404, .. }) => Self::Gone,
-            Err(CallError::Refused { code: 409, message, .. }) if message.to_ascii_lowercase().contains("uid") => {
-                Self::Gone
+    fn of(result: &Result<(), Failure>) -> Self {
+        let error = match result {
+            Ok(()) => return Self::Written,
+            Err(Failure::OtherObject) => return Self::Gone,
+            Err(Failure::Call(error)) => error,
+        };
+        match error {
+            CallError::Refused { is_contested: true, .. } => Self::Contested,
+            CallError::Refused { code: 404, .. } => Self::Gone,
+            CallError::Refused { code: 409, .. } => Self::Raced,
+            CallError::Refused { code: 429 | 502..=504, .. } | CallError::Deadline(_) | CallError::Unreachable(_) => {
+                Self::Away
             }
-            Err(CallError::Refused { code: 429 | 502..=504, .. }) => Self::Away,
-            Err(CallError::Refused { .. }) => Self::Refused,
-            Err(CallError::Deadline(_) | CallError::Unreachable(_)) => Self::Away,
+            CallError::Refused { .. } => Self::Refused,
         }
     }
 }
@@ -190,10 +235,10 @@ impl Verdict {
 struct Told(HashMap<u16, Instant>);
 
 impl Told {
-    fn tell(&mut self, report: &Report, error: &CallError, now: Instant) {
+    fn tell(&mut self, report: &Report, verdict: Verdict, error: &CallError, now: Instant) {
         let (namespace, name) = (&*report.endpoint.namespace, &*report.endpoint.name);
         let last = self.0.get(&error.code());
-        if error.code() == 404 || last.is_some_and(|last| now < *last + TELL_EVERY) {
+        if matches!(verdict, Verdict::Gone | Verdict::Raced) || last.is_some_and(|last| now < *last + TELL_EVERY) {
             tracing::debug!(namespace, name, %error, "the status was not written");
         } else {
             self.0.insert(error.code(), now);
@@ -202,232 +247,57 @@ impl Told {
     }
 }
 
-/// Statuses to write: the latest of each endpoint, changed generations first.
-#[derive(Debug, Default)]
-struct Queue {
-    entries: HashMap<EndpointRef, Entry>,
-    order: VecDeque<EndpointRef>,
-    delayed: BTreeSet<(Instant, EndpointRef)>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    pending: Option<Report>,
-    uid: String,
-    generation: i64,
-    is_writing: bool,
-    due: Option<Instant>,
-    backoff: Backoff,
-}
-
-impl Queue {
-    fn put(&mut self, reports: Vec<Report>) {
-        if self.entries.len() > REMEMBERED_MAX {
-            self.entries.retain(|_, entry| entry.pending.is_some() || entry.is_writing);
-        }
-        let mut changed = Vec::new();
-        for report in reports {
-            let endpoint = report.endpoint.clone();
-            let entry = self.entries.entry(endpoint.clone()).or_insert_with(|| Entry {
-                pending: None,
-                uid: String::new(),
-                generation: 0,
-                is_writing: false,
-                due: None,
-                backoff: Backoff::new(RETRY_FIRST, RETRY_LAST),
-            });
-            let is_changed = entry.uid != report.uid || entry.generation != report.generation;
-            if is_changed {
-                entry.uid.clone_from(&report.uid);
-                entry.generation = report.generation;
-                entry.due = None;
-                changed.push(endpoint);
-            } else if entry.pending.is_none() && !entry.is_writing {
-                self.order.push_back(endpoint);
-            }
-            entry.pending = Some(report);
-        }
-        changed.into_iter().rev().for_each(|endpoint| self.order.push_front(endpoint));
-    }
-
-    fn clear(&mut self) {
-        self.order.clear();
-        self.delayed.clear();
-        for entry in self.entries.values_mut() {
-            entry.pending = None;
-            entry.is_writing = false;
-            entry.due = None;
-        }
-    }
-
-    fn has_due(&self, now: Instant) -> bool {
-        !self.order.is_empty() || self.delayed.first().is_some_and(|(at, _)| *at <= now)
-    }
-
-    /// When a delayed write is due.
-    fn wakes_at(&self) -> Option<Instant> {
-        self.delayed.first().map(|(at, _)| *at)
-    }
-
-    /// The next report to write.
-    fn next(&mut self, now: Instant) -> Option<Report> {
-        while let Some((at, _)) = self.delayed.first()
-            && *at <= now
-        {
-            let (_, endpoint) = self.delayed.pop_first()?;
-            self.order.push_back(endpoint);
-        }
-        while let Some(endpoint) = self.order.pop_front() {
-            let Some(entry) = self.entries.get_mut(&endpoint) else { continue };
-            // One write of an endpoint at a time, so that an older status never overtakes.
-            if entry.is_writing || entry.due.is_some_and(|due| now < due) {
-                continue;
-            }
-            if let Some(report) = entry.pending.take() {
-                entry.is_writing = true;
-                entry.due = None;
-                return Some(report);
-            }
-        }
-        None
-    }
-
-    fn done(&mut self, report: Report, verdict: Verdict, now: Instant) {
-        let endpoint = report.endpoint.clone();
-        let Some(entry) = self.entries.get_mut(&endpoint) else { return };
-        entry.is_writing = false;
-        let has_newer = entry.pending.is_some();
-        let wait = match verdict {
-            Verdict::Written | Verdict::Gone => {
-                entry.backoff.reset();
-                if has_newer {
-                    self.order.push_front(endpoint);
-                }
-                return;
-            }
-            Verdict::Contested => CONTESTED_RETRY,
-            Verdict::Refused => entry.backoff.wait(),
-            Verdict::Away => RETRY_FIRST,
-        };
-        if has_newer && entry.pending.as_ref().is_some_and(|newer| newer.generation != report.generation) {
-            self.order.push_front(endpoint);
-            return;
-        }
-        entry.pending.get_or_insert(report);
-        entry.due = Some(now + wait);
-        self.delayed.insert((now + wait, endpoint));
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::queue::tests::{next, report};
     use super::*;
 
-    fn report(name: &str, generation: i64, path: &str) -> Report {
-        Report {
-            endpoint: EndpointRef { namespace: "shop".into(), name: name.into() },
-            uid: format!("uid-{name}"),
-            generation,
-            status: WebhookEndpointStatus { path: Some(path.to_owned()), ..WebhookEndpointStatus::default() },
-        }
-    }
-
-    fn next(queue: &mut Queue, now: Instant) -> Option<(String, String)> {
-        let report = queue.next(now)?;
-        Some((report.endpoint.name.to_string(), report.status.path.unwrap()))
-    }
-
-    fn pair(name: &str, path: &str) -> Option<(String, String)> {
-        Some((name.to_owned(), path.to_owned()))
+    #[test]
+    fn what_came_long_before_leadership_is_not_written_late() {
+        let (notices, _receiver) = mpsc::channel(1);
+        let (mut desk, now) = (Desk::new(notices), Instant::now());
+        desk.take(vec![report("old", 1, "a")], false, now);
+        desk.take(vec![report("young", 1, "a")], false, now + EARLY_MAX / 2);
+        assert!(!desk.has_due(now));
+        desk.lead(now + EARLY_MAX);
+        assert_eq!(next(&mut desk.queue, now).as_deref(), Some("young:a"));
+        assert_eq!(desk.queue.next(now), None);
     }
 
     #[test]
-    fn changed_generations_come_first_and_the_latest_status_wins() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.put(vec![report("one", 1, "a"), report("two", 1, "a"), report("three", 1, "a")]);
-        queue.put(vec![report("three", 1, "b")]);
-        queue.put(vec![report("new", 1, "a"), report("two", 2, "b")]);
-        let order: Vec<_> = std::iter::from_fn(|| next(&mut queue, now)).collect();
-        let expected = [("new", "a"), ("two", "b"), ("one", "a"), ("three", "b")];
-        assert_eq!(order, expected.map(|(name, path)| (name.to_owned(), path.to_owned())));
-    }
-
-    #[test]
-    fn an_endpoint_is_written_once_at_a_time() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.put(vec![report("one", 1, "a")]);
-        let first = queue.next(now).unwrap();
-        queue.put(vec![report("one", 1, "b"), report("one", 2, "c")]);
-        assert_eq!(queue.next(now), None);
-        queue.done(first, Verdict::Written, now);
-        assert_eq!(next(&mut queue, now), pair("one", "c"));
-        assert_eq!(queue.next(now), None);
-    }
-
-    #[test]
-    fn what_failed_is_written_later_unless_something_newer_came() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        for verdict in [Verdict::Refused, Verdict::Away, Verdict::Contested] {
-            queue.put(vec![report("one", 1, "a")]);
-            let first = queue.next(now).unwrap();
-            queue.done(first, verdict, now);
-            assert_eq!(queue.next(now), None, "{verdict:?}");
-            let due = queue.wakes_at().unwrap();
-            assert_eq!(due - now >= CONTESTED_RETRY, verdict == Verdict::Contested);
-            queue.put(vec![report("one", 1, "b")]);
-            assert_eq!(queue.next(now), None, "the same generation waits: {verdict:?}");
-            assert!(queue.has_due(due));
-            let again = queue.next(due).unwrap();
-            assert_eq!(again.status.path.as_deref(), Some("b"), "{verdict:?}");
-            queue.done(again, Verdict::Written, due);
-            assert_eq!(queue.next(due + CONTESTED_RETRY), None, "{verdict:?}");
-        }
-    }
-
-    #[test]
-    fn a_changed_spec_is_not_kept_waiting_by_an_older_refusal() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.put(vec![report("one", 1, "a")]);
-        let first = queue.next(now).unwrap();
-        queue.done(first, Verdict::Contested, now);
-        queue.put(vec![report("one", 2, "b")]);
-        assert_eq!(next(&mut queue, now), pair("one", "b"));
-    }
-
-    #[test]
-    fn nothing_is_left_to_write_once_leadership_is_lost() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.put(vec![report("one", 1, "a"), report("two", 1, "a")]);
-        let first = queue.next(now).unwrap();
-        queue.done(first, Verdict::Away, now);
-        queue.clear();
-        assert_eq!(queue.next(now + RETRY_LAST), None);
-        queue.put(vec![report("one", 1, "b")]);
-        assert_eq!(next(&mut queue, now), pair("one", "b"));
+    fn everything_pauses_while_the_apiserver_is_away() {
+        let (notices, _receiver) = mpsc::channel(1);
+        let (mut desk, now) = (Desk::new(notices), Instant::now());
+        desk.take(vec![report("one", 1, "a"), report("two", 1, "a")], true, now);
+        let first = desk.queue.next(now).unwrap();
+        desk.judge(first, &Err(CallError::Deadline(CALL_MAX).into()), now);
+        assert!(!desk.has_due(now));
+        let wakes_at = desk.wakes_at(now).unwrap();
+        assert!(wakes_at > now && desk.has_due(wakes_at));
     }
 
     #[test]
     fn a_failure_is_judged_by_what_it_holds_for() {
         let refused = |code: u16, message: &str| {
-            Err(CallError::Refused {
+            Err(Failure::Call(CallError::Refused {
                 code,
                 reason: String::new(),
                 message: message.to_owned(),
                 is_contested: message.starts_with("Apply failed"),
-            })
+            }))
         };
-        let check = |result: Result<(), CallError>, expected| assert_eq!(Verdict::of(&result), expected, "{result:?}");
+        let check = |result: Result<(), Failure>, expected| assert_eq!(Verdict::of(&result), expected, "{result:?}");
         check(Ok(()), Verdict::Written);
         check(refused(404, "not found"), Verdict::Gone);
-        check(refused(409, "Precondition failed: UID in precondition: a, UID in object meta: b"), Verdict::Gone);
+        check(Err(Failure::OtherObject), Verdict::Gone);
         check(refused(409, "Apply failed with 1 conflict"), Verdict::Contested);
-        check(refused(409, "the object has been modified"), Verdict::Refused);
+        check(refused(409, "the object has been modified"), Verdict::Raced);
         check(refused(403, "forbidden"), Verdict::Refused);
         check(refused(422, "invalid"), Verdict::Refused);
         check(refused(500, "boom"), Verdict::Refused);
         check(refused(429, "slow down"), Verdict::Away);
         check(refused(503, "starting"), Verdict::Away);
-        check(Err(CallError::Deadline(CALL_MAX)), Verdict::Away);
-        check(Err(CallError::Unreachable("connection refused".to_owned())), Verdict::Away);
+        check(Err(CallError::Deadline(CALL_MAX).into()), Verdict::Away);
+        check(Err(CallError::Unreachable("connection refused".to_owned()).into()), Verdict::Away);
     }
 }

@@ -1,5 +1,8 @@
 //! The message that is stored.
 
+mod headers;
+mod id;
+
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -7,7 +10,7 @@ use jiff::Timestamp;
 use crate::route::{EndpointRef, MessagePlan};
 use crate::scheme::{Delivery, Verified};
 
-/// A verified delivery as the message that JetStream stores.
+/// A verified delivery as the message that `JetStream` stores.
 #[derive(Clone, Debug)]
 pub struct Event {
     /// The subject: checked tokens.
@@ -32,7 +35,10 @@ impl Event {
         payload: Bytes,
         received: Timestamp,
     ) -> Self {
-        let _ = (endpoint, provider, plan, verified, delivery, payload, received);
-        unimplemented!()
+        let _ = endpoint;
+        let identity = id::Ids::of(plan, verified, delivery);
+        let subject = plan.subject.subject(verified.event());
+        let headers = headers::build(provider, plan, verified, delivery, &identity, received);
+        Self { subject, headers, payload, id: identity.event }
     }
 }

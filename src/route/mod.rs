@@ -1,6 +1,17 @@
 //! An endpoint made ready to serve.
 
+mod compile;
+mod filter;
+mod keys;
+mod limit;
+mod path;
+mod plan;
+mod policy;
+mod problem;
+mod subject;
 mod table;
+mod target;
+mod verification;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
@@ -9,7 +20,16 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 use ipnet::IpNet;
 
+pub use compile::{Claim, Compiled, Facts, Handles, Settings, Source, Surroundings, closed, compile, wanted_path};
+pub use filter::Filter;
+pub use keys::{SecretState, SecretView};
+pub use limit::RateLimit;
+pub use path::check_path;
+pub use policy::Policy;
+pub use problem::Problem;
+pub use subject::{Names, SubjectTemplate, is_within};
 pub use table::{Found, Routes, Table};
+pub use target::{Ask, HEADER_ROOM_BYTES, Stream, go_duration, judge_target};
 
 pub use crate::api::{EndpointRef, KeyName};
 
@@ -108,6 +128,8 @@ pub struct MessagePlan {
     pub id_prefix: String,
     /// `ce-authenticates`.
     pub authenticates: &'static str,
+    /// Query parameters that carry a secret and are removed before the query is stored.
+    pub secret_query: Vec<String>,
     /// Request headers to keep as `http-{name}`: evidence, user-agent, content-type, `forwardHeaders`.
     pub headers: Vec<HeaderName>,
     /// How repeated deliveries are told.
@@ -125,36 +147,4 @@ pub enum Identity {
     Content,
     /// Nothing: each request gets a random id.
     None,
-}
-
-/// A subject template, parsed and with all but the event put in.
-#[derive(Clone, Debug)]
-pub struct SubjectTemplate {}
-
-/// Which event types are stored.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {}
-
-impl Filter {
-    /// Whether an event of this type is stored.
-    #[must_use]
-    pub fn accepts(&self, event: Option<&str>) -> bool {
-        let _ = event;
-        unimplemented!()
-    }
-}
-
-impl SubjectTemplate {
-    /// The subject for an event type: checked tokens only, joined by dots.
-    #[must_use]
-    pub fn subject(&self, event: Option<&str>) -> String {
-        let _ = event;
-        unimplemented!()
-    }
-
-    /// What a consumer filters on.
-    #[must_use]
-    pub fn filter(&self) -> String {
-        unimplemented!()
-    }
 }

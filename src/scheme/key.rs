@@ -59,3 +59,55 @@ impl SigningKey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HMAC: Signature = Signature::Hmac(hmac::HMAC_SHA256);
+    const ED25519: Signature = Signature::Public(Algorithm::Ed25519);
+
+    #[test]
+    fn an_hmac_is_right_in_full_only() {
+        // RFC 4231, test case 2.
+        let key = VerifyingKey::Secret(Secret::from("Jefe"));
+        let message = b"what do ya want for nothing?";
+        let tag = SigningKey::Secret(Secret::from("Jefe")).sign(HMAC, message).unwrap();
+        assert_eq!(
+            data_encoding::HEXLOWER.encode(&tag),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        assert!(key.verify(HMAC, message, &tag));
+        assert!(!VerifyingKey::Secret(Secret::from("jefe")).verify(HMAC, message, &tag));
+        assert!(!key.verify(Signature::Hmac(hmac::HMAC_SHA512), message, &tag));
+        for length in 0..tag.len() {
+            assert!(!key.verify(HMAC, message, &tag[..length]));
+        }
+        assert!(!key.verify(HMAC, message, &[&tag[..], &[0]].concat()));
+    }
+
+    #[test]
+    fn neither_sort_of_key_serves_the_other() {
+        let private = PrivateKey::parse(&[7; 32]).unwrap();
+        let der = private.public().unwrap();
+        let public = VerifyingKey::Public(PublicKey::parse(&[Algorithm::Ed25519], &der).unwrap());
+        let secret = SigningKey::Secret(Secret::from(der.clone()));
+        assert!(!public.verify(HMAC, b"", &secret.sign(HMAC, b"").unwrap()));
+        assert!(secret.sign(ED25519, b"").is_err());
+        let private = SigningKey::Private(private);
+        let signature = private.sign(ED25519, b"").unwrap();
+        assert!(public.verify(ED25519, b"", &signature));
+        assert!(!VerifyingKey::Secret(Secret::from(der)).verify(ED25519, b"", &signature));
+        assert!(private.sign(HMAC, b"").is_err());
+    }
+
+    #[test]
+    fn keys_do_not_print() {
+        let keys = format!(
+            "{:?} {:?}",
+            VerifyingKey::Secret(Secret::from("hunter2")),
+            SigningKey::Secret(Secret::from("hunter2"))
+        );
+        assert!(!keys.contains("hunter2"), "{keys}");
+    }
+}

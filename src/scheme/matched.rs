@@ -31,3 +31,24 @@ pub(crate) fn agreed<'m>(matches: impl IntoIterator<Item = &'m Match<'m>>) -> Op
     let first = matches.next()?;
     matches.all(|other| other == first).then(|| first.scalar()).flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_texts_that_are_all_the_same_agree() {
+        let text = |text: &'static str| Match::Scalar(text.into());
+        assert_eq!(agreed(&[text("a"), text("a")]), Some("a"));
+        for matches in [
+            &[][..],
+            &[text("a"), text("b")],
+            &[text("a"), Match::Null],
+            &[Match::Composite, text("a")],
+            &[Match::Null, Match::Null],
+            &[Match::Composite],
+        ] {
+            assert_eq!(agreed(matches), None, "{matches:?}");
+        }
+    }
+}

@@ -86,7 +86,7 @@ pub(crate) fn scan(text: &[u8], paths: &[XmlPath]) -> Result<Vec<Vec<Match<'stat
             Event::Text(text) => scan.text(&text.xml10_content())?,
             Event::CData(text) if scan.depth > 0 => scan.text(&text.xml10_content())?,
             Event::GeneralRef(reference) if scan.depth > 0 => {
-                scan.text(resolve(&reference)?.encode_utf8(&mut [0; 4]))?
+                scan.text(resolve(&reference)?.encode_utf8(&mut [0; 4]))?;
             }
             Event::Decl(declaration) if is_first => check_declaration(&declaration)?,
             Event::Comment(_) => {}
@@ -291,7 +291,8 @@ mod tests {
     #[test]
     fn what_is_not_plain_xml_is_refused() {
         let deep = format!("{}{}", "<a>".repeat(DEPTH_MAX + 1), "</a>".repeat(DEPTH_MAX + 1));
-        let crowded = format!("<a {}/>", (0..=ATTRIBUTES_MAX).map(|i| format!("b{i}='' ")).collect::<String>());
+        let crowded =
+            format!("<a {}/>", (0..=ATTRIBUTES_MAX).map(|i| format!("b{i}=''")).collect::<Vec<_>>().join(" "));
         for text in [
             "",
             "  ",
@@ -334,6 +335,21 @@ mod tests {
         assert_eq!(scan(b"<a>\xff</a>", &[]), Err(NotXml));
         assert!(values(&format!("{}{}", "<a>".repeat(DEPTH_MAX), "</a>".repeat(DEPTH_MAX)), "/a").is_ok());
         assert!(values("<?xml version='1.0' encoding='utf-8' standalone='yes'?><a/>", "/a").is_ok());
+    }
+
+    #[test]
+    fn no_edit_of_one_byte_finds_a_value_that_is_not_there() {
+        let text = b"<?xml version='1.0'?><a b='1'><c>x&amp;y<![CDATA[z]]></c><!-- d --><c/></a>";
+        let paths = [XmlPath::parse("/a/c").unwrap(), XmlPath::parse("/a/@b").unwrap()];
+        for at in 0..text.len() {
+            for byte in 0..=255 {
+                let mut edited = text.to_vec();
+                edited[at] = byte;
+                if let Ok(found) = scan(&edited, &paths) {
+                    assert!(found[0].len() <= 2 && found[1].len() <= 1, "{}", String::from_utf8_lossy(&edited));
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,12 @@
-//! The CustomResourceDefinition as the apiserver and `kubectl explain` see it.
+//! The `CustomResourceDefinition` as the apiserver and `kubectl explain` see it.
+
+use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
+
+use crate::support::apiserver::{apiserver, tool};
+use crate::support::eventually::eventually;
 
 const BYTES_MAX: usize = 128 * 1024;
 
@@ -45,6 +51,17 @@ fn every_field_is_described() {
         is_property && schema.get("description").and_then(Value::as_str).is_none_or(|text| text.len() < 8)
     });
     assert_eq!(bare, Vec::<String>::new(), "`kubectl explain` has nothing to say of these");
+}
+
+/// The docs of an optional enum's field are lost where the field does not say `schemars(with = …)`.
+#[test]
+fn every_value_of_a_closed_set_is_explained() {
+    let silent = faults(|schema, is_property| {
+        let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+        let values = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+        is_property && !values.filter_map(Value::as_str).all(|value| description.contains(value))
+    });
+    assert_eq!(silent, Vec::<String>::new(), "the description must name each value");
 }
 
 #[test]
@@ -112,4 +129,73 @@ fn only_what_the_contract_fixes_has_a_default() {
 fn the_yaml_is_the_definition() {
     let yaml: Value = serde_saphyr::from_str(&jethook::api::crd_yaml()).unwrap();
     assert_eq!(yaml, serde_json::to_value(jethook::api::crd()).unwrap());
+}
+
+#[tokio::test]
+async fn a_real_apiserver_takes_it_and_serves_columns_and_selectors() {
+    let (namespace, client) = apiserver().namespace().await;
+    let crd: Value =
+        get(&client, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/webhookendpoints.jethook.dev", "").await;
+    let conditions = crd.pointer("/status/conditions").and_then(Value::as_array).unwrap();
+    let bad: Vec<&Value> = conditions.iter().filter(|condition| condition["type"] == "NonStructuralSchema").collect();
+    assert_eq!(bad, Vec::<&Value>::new());
+
+    let path = format!("/apis/jethook.dev/v1alpha1/namespaces/{namespace}/webhookendpoints");
+    for (name, suspend) in [("one", false), ("two", true)] {
+        let endpoint = serde_json::json!({
+            "apiVersion": "jethook.dev/v1alpha1", "kind": "WebhookEndpoint", "metadata": {"name": name},
+            "spec": {"provider": name, "suspend": suspend, "secretRefs": [{"name": "keys"}]},
+        });
+        let request = http::Request::post(path.clone()).header("content-type", "application/json");
+        let created: Value =
+            client.request(request.body(serde_json::to_vec(&endpoint).unwrap()).unwrap()).await.unwrap();
+        assert_eq!(created.pointer("/spec/secretRefs/0/key").unwrap(), "secret", "the contract's default");
+    }
+    for (selector, expected) in [
+        ("spec.suspend=true", &["two"][..]),
+        ("spec.suspend=false", &["one"]),
+        ("spec.provider=one", &["one"]),
+        ("status.stream=", &["one", "two"]),
+        ("status.stream=OTHER", &[]),
+    ] {
+        let list = get(&client, &format!("{path}?fieldSelector={}", selector.replace('=', "%3D")), "").await;
+        let names: Vec<&str> =
+            list["items"].as_array().unwrap().iter().map(|item| item["metadata"]["name"].as_str().unwrap()).collect();
+        assert_eq!(names, expected, "{selector}");
+    }
+    let table = get(&client, &path, "application/json;as=Table;v=v1;g=meta.k8s.io").await;
+    let columns: Vec<&str> =
+        table["columnDefinitions"].as_array().unwrap().iter().map(|column| column["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        columns,
+        ["Name", "Provider", "Path", "Ready", "Reason", "Stream", "Subject", "Suspended", "Message", "Age"]
+    );
+    assert_eq!(table.pointer("/rows/0/cells/1").unwrap(), "one");
+}
+
+async fn get(client: &kube::Client, path: &str, accept: &str) -> Value {
+    let accept = if accept.is_empty() { "application/json" } else { accept };
+    let request = http::Request::get(path).header(http::header::ACCEPT, accept).body(Vec::new()).unwrap();
+    client.request(request).await.unwrap()
+}
+
+#[test]
+fn kubectl_explains_the_fields() {
+    let kubeconfig = apiserver().kubeconfig("admin");
+    for (field, expected) in [
+        ("whe.spec", "timestampTolerance"),
+        ("whe.spec.path", "PathConflict"),
+        ("whe.spec.secretRefs.key", "Default: `secret`"),
+        ("whe.status.conditions.reason", "CamelCase"),
+    ] {
+        // The apiserver publishes a new definition's schema a moment after it is established.
+        let (text, _) = eventually(Duration::from_secs(20), field, || {
+            let mut kubectl = Command::new(tool("kubectl"));
+            let output = kubectl.arg("--kubeconfig").arg(&kubeconfig).args(["explain", field]).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            if text.is_empty() { Err(String::from_utf8_lossy(&output.stderr).into_owned()) } else { Ok(text) }
+        });
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(expected), "{field}: {text}");
+    }
 }

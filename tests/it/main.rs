@@ -1,7 +1,30 @@
 //! The integration tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test fails by a panic, and nothing imports it"
+)]
 
+mod cluster;
 mod crd;
+mod delivery_identity;
+mod delivery_message;
+mod delivery_signature;
+mod election;
+mod endpoint_kubectl;
+mod endpoint_policy;
+mod endpoint_secrets;
+mod endpoint_serving;
+mod endpoint_spec;
+mod endpoint_target;
 mod generated;
+mod receiver;
+mod status;
+mod support;
 mod tidy;
 mod validate;
+mod validate_command;
 mod vectors;

@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use http_body_util::BodyExt;
 use jethook::api::manifest;
 use serde_json::Value;
+
+use crate::support::apiserver::apiserver;
 
 /// A file of the table.
 struct Fixture {
@@ -64,4 +67,95 @@ fn what_is_good_can_be_read() {
         }
     }
     assert!(count > 5);
+}
+
+/// What an apiserver's answer says of the fields at fault.
+#[derive(Debug)]
+enum Told {
+    /// These.
+    Exactly(BTreeSet<String>),
+    /// One at or below this.
+    Under(String),
+    /// None: it has no words for where.
+    Nothing,
+}
+
+impl Told {
+    fn of(status: &Value) -> Self {
+        let message = status["message"].as_str().unwrap_or_default();
+        let causes: BTreeSet<String> = status
+            .pointer("/details/causes")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(field)
+            .collect();
+        let unknown: BTreeSet<String> = message
+            .split("unknown field \"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .map(ToOwned::to_owned)
+            .collect();
+        if !causes.is_empty() {
+            Self::Exactly(causes)
+        } else if !unknown.is_empty() {
+            Self::Exactly(unknown)
+        } else if let Some((_, rest)) = message.split_once("into Go struct field ") {
+            let (kind, field) = rest.split(' ').next().unwrap().split_once('.').unwrap();
+            Self::Under(if kind == "ObjectMeta" { format!("metadata.{field}") } else { field.to_owned() })
+        } else {
+            Self::Nothing
+        }
+    }
+
+    fn agrees(&self, expected: &BTreeSet<String>) -> bool {
+        match self {
+            Self::Exactly(fields) => fields == expected,
+            Self::Under(parent) => expected.iter().all(|field| field.starts_with(parent.as_str())),
+            Self::Nothing => true,
+        }
+    }
+}
+
+/// The field of a cause; none where it only says that there may be more.
+fn field(cause: &Value) -> Option<String> {
+    let (field, message) = (cause["field"].as_str()?, cause["message"].as_str()?);
+    let is_remark =
+        message.contains("some validation rules were not checked") || message.contains("Checked value must be");
+    match field {
+        "<nil>" if is_remark => None,
+        // It has no path for a rule about the name.
+        "<nil>" => Some("metadata.name".to_owned()),
+        field => Some(field.to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn a_real_apiserver_judges_each_fixture_the_same() {
+    let (namespace, client) = apiserver().namespace().await;
+    let mut wrong = Vec::new();
+    for fixture in fixtures() {
+        let version = fixture.manifest["apiVersion"].as_str().unwrap();
+        let path = match version {
+            "v1" => format!("/api/v1/namespaces/{namespace}/secrets"),
+            version => format!("/apis/{version}/namespaces/{namespace}/webhookendpoints"),
+        };
+        let request = http::Request::post(format!("{path}?dryRun=All&fieldValidation=Strict"))
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(serde_json::to_vec(&fixture.manifest).unwrap().into())
+            .unwrap();
+        let answer = client.send(request).await.unwrap();
+        let is_good = answer.status().is_success();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        if is_good != fixture.expected.is_empty() {
+            wrong.push(format!("{}: {}", fixture.name, String::from_utf8_lossy(&body)));
+        } else if !is_good {
+            let status: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let told = Told::of(&status);
+            if !told.agrees(&fixture.expected) {
+                wrong.push(format!("{}: expected {:?}, told {told:?}: {status}", fixture.name, fixture.expected));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -1,4 +1,4 @@
-//! The definition's plain schema: types, bounds, patterns, unknown fields, and lists whose items must differ.
+//! The definition's plain schema: types, bounds and patterns, unknown fields, and lists whose items must differ.
 
 use std::sync::LazyLock;
 
@@ -14,9 +14,11 @@ static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "a constant of the program, made by every test run")]
     jsonschema::draft7::options()
         .with_pattern_options(PatternOptions::regex())
-        .build(&closed(crd::schema()))
+        .build(&convert(crd::schema()))
         .expect("the definition's schema is one")
 });
+
+const EMPTY: &str = "must not be empty";
 
 /// The object as the apiserver looks at it: without status, without explicit nulls, with defaults.
 pub(super) fn normalised(object: &Value) -> Value {
@@ -38,30 +40,20 @@ pub(super) fn faults(object: &Value) -> Vec<FieldError> {
                 let name = property.as_str().unwrap_or_default();
                 faults.push(FieldError::new(join(&path, name), "is required"));
             }
-            ValidationErrorKind::AdditionalProperties { unexpected } => {
-                for name in unexpected {
-                    faults.push(FieldError::new(join(&path, name), unknown(name, error.instance_path().as_str())));
-                }
+            ValidationErrorKind::Pattern { .. } if error.instance().as_str() == Some("") => {
+                faults.push(FieldError::new(path, EMPTY));
             }
             kind => faults.push(FieldError::new(path, wording(kind, &error.to_string()))),
         }
     }
-    duplicates(object, crd::schema(), "", &mut faults);
+    shape(object, crd::schema(), "", &mut faults);
     faults
 }
 
-/// A copy for the validator: Kubernetes' own words in JSON Schema's, and objects closed.
-fn closed(schema: &Value) -> Value {
-    let mut root = convert(schema);
-    if let Some(Value::Object(properties)) = root.get_mut("properties") {
-        properties.remove("status");
-        for name in ["apiVersion", "kind", "metadata"] {
-            properties.insert(name.to_owned(), json!({}));
-        }
-    }
-    root
-}
+/// Fields of every object, which a definition does not describe.
+const ROOT_FIELDS: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
+/// A copy for the validator, with Kubernetes' own words in JSON Schema's.
 fn convert(schema: &Value) -> Value {
     let Value::Object(schema) = schema else { return schema.clone() };
     let mut converted = Map::new();
@@ -74,7 +66,6 @@ fn convert(schema: &Value) -> Value {
                 let properties = value.as_object().into_iter().flatten();
                 let properties = properties.map(|(name, below)| (name.clone(), convert(below))).collect();
                 converted.insert(word.clone(), Value::Object(properties));
-                converted.insert("additionalProperties".to_owned(), json!(false));
             }
             "items" | "additionalProperties" => {
                 converted.insert(word.clone(), convert(value));
@@ -109,7 +100,37 @@ fn drop_nulls(value: &mut Value, schema: &Value) {
         }
         Value::Array(items) => {
             if let Some(schema) = below(schema, None) {
-                items.iter_mut().for_each(|item| drop_nulls(item, schema));
+                for item in items {
+                    drop_nulls(item, schema);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What JSON Schema has no good words for: unknown fields, and items that should differ.
+fn shape(value: &Value, schema: &Value, path: &str, faults: &mut Vec<FieldError>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match below(schema, Some(name)) {
+                    Some(schema) => shape(value, schema, &join(path, name), faults),
+                    None if path.is_empty() && ROOT_FIELDS.contains(&name.as_str()) => {}
+                    // Of a value of another type the fields say nothing.
+                    None if schema.get("type").is_some_and(|name| name == "object") => {
+                        faults.push(FieldError::new(join(path, name), unknown(name, schema)));
+                    }
+                    None => {}
+                }
+            }
+        }
+        Value::Array(items) => {
+            duplicates(items, schema, path, faults);
+            if let Some(schema) = below(schema, None) {
+                for (index, item) in items.iter().enumerate() {
+                    shape(item, schema, &format!("{path}[{index}]"), faults);
+                }
             }
         }
         _ => {}
@@ -117,38 +138,25 @@ fn drop_nulls(value: &mut Value, schema: &Value) {
 }
 
 /// Items that are the same in a set, or have the same keys in a list that is a map.
-fn duplicates(value: &Value, schema: &Value, path: &str, faults: &mut Vec<FieldError>) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                if let Some(schema) = below(schema, Some(name)) {
-                    duplicates(value, schema, &join(path, name), faults);
-                }
-            }
+fn duplicates(items: &[Value], schema: &Value, path: &str, faults: &mut Vec<FieldError>) {
+    let keys: Vec<&str> = match schema.get("x-kubernetes-list-map-keys") {
+        Some(Value::Array(keys)) => keys.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let is_set = schema.get("x-kubernetes-list-type").is_some_and(|name| name == "set");
+    let is_same = |a: &Value, b: &Value| {
+        if is_set {
+            a == b
+        } else {
+            !keys.is_empty() && keys.iter().all(|key| a.get(key).is_some() && a.get(key) == b.get(key))
         }
-        Value::Array(items) => {
-            let keys: Vec<&str> = match schema.get("x-kubernetes-list-map-keys") {
-                Some(Value::Array(keys)) => keys.iter().filter_map(Value::as_str).collect(),
-                _ => Vec::new(),
-            };
-            let is_set = schema.get("x-kubernetes-list-type").and_then(Value::as_str) == Some("set");
-            let identity = |item: &Value| -> Vec<Option<Value>> {
-                if is_set { vec![Some(item.clone())] } else { keys.iter().map(|key| item.get(key).cloned()).collect() }
-            };
-            for (index, item) in items.iter().enumerate() {
-                let here = format!("{path}[{index}]");
-                if (is_set || !keys.is_empty())
-                    && items.iter().take(index).any(|other| identity(other) == identity(item))
-                {
-                    let same = if is_set { "value".to_owned() } else { keys.join(" and ") };
-                    faults.push(FieldError::new(here.clone(), format!("has the same {same} as an item before it")));
-                }
-                if let Some(schema) = below(schema, None) {
-                    duplicates(item, schema, &here, faults);
-                }
-            }
+    };
+    let what = if is_set { "value".to_owned() } else { keys.join(" and ") };
+    for (index, item) in items.iter().enumerate() {
+        if items.iter().take(index).any(|before| is_same(before, item)) {
+            let message = format!("has the same {what} as an item before it");
+            faults.push(FieldError::new(format!("{path}[{index}]"), message));
         }
-        _ => {}
     }
 }
 
@@ -174,11 +182,8 @@ pub(super) fn join(path: &str, name: &str) -> String {
 }
 
 /// An unknown field, with the known one that is nearest to it.
-fn unknown(name: &str, parent: &str) -> String {
-    let schema = parent.split('/').skip(1).try_fold(crd::schema(), |schema, segment| {
-        if schema.get("items").is_some() { below(schema, None) } else { below(schema, Some(segment)) }
-    });
-    let known = schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object);
+fn unknown(name: &str, schema: &Value) -> String {
+    let known = schema.get("properties").and_then(Value::as_object);
     let known = known.into_iter().flatten().map(|(known, _)| known.as_str());
     match nearest(name, known) {
         Some(known) => format!("unknown field; did you mean {known}?"),
@@ -205,6 +210,7 @@ fn wording(kind: &ValidationErrorKind, fallback: &str) -> String {
             format!("must be one of {}", options.join(", "))
         }
         ValidationErrorKind::Pattern { pattern } => format!("must match {pattern}"),
+        ValidationErrorKind::MinLength { limit: 1 } => EMPTY.to_owned(),
         ValidationErrorKind::MinLength { limit } => format!("must have at least {limit} characters"),
         ValidationErrorKind::MaxLength { limit } => format!("must have at most {limit} characters"),
         ValidationErrorKind::MinItems { limit } | ValidationErrorKind::MinProperties { limit } => {

@@ -84,13 +84,10 @@ fn parse(text: &str) -> Option<Parameters> {
             return None;
         }
         names.push(name);
-        let (value, is_quoted, behind) = match value.strip_prefix('"') {
-            Some(value) => value.split_once('"').map(|(value, behind)| (value, true, behind))?,
-            None => {
-                let (value, behind) =
-                    value.split_at(value.find(|char: char| !char.is_ascii_digit()).unwrap_or(value.len()));
-                (value, false, behind)
-            }
+        let quoted = value.strip_prefix('"');
+        let (value, behind) = match quoted {
+            Some(value) => value.split_once('"')?,
+            None => value.split_at(value.find(|char: char| !char.is_ascii_digit()).unwrap_or(value.len())),
         };
         let slot = match name {
             "algorithm" => Some((&mut parameters.algorithm, true)),
@@ -100,11 +97,11 @@ fn parse(text: &str) -> Option<Parameters> {
             "expires" => Some((&mut parameters.expires, false)),
             _ => None,
         };
-        if value.contains('\\') || (!is_quoted && value.is_empty()) {
+        if value.contains('\\') || (quoted.is_none() && value.is_empty()) {
             return None;
         }
         if let Some((slot, needs_quotes)) = slot {
-            if is_quoted != needs_quotes {
+            if quoted.is_some() != needs_quotes {
                 return None;
             }
             *slot = Some(value.to_owned());

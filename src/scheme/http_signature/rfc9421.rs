@@ -61,9 +61,9 @@ fn read_claims(request: &Request<'_>, check: &HttpSignatureCheck) -> Result<Vec<
             return Err(Rejection::Malformed { what: format!("header:{SIGNATURE_INPUT}") });
         };
         let at = signatures.iter().position(|(known, _)| *known == label);
-        let signature = match at.map(|at| signatures.swap_remove(at)) {
-            Some((_, Member::Item(Item { value: Bare::Bytes(signature), .. }))) => signature,
-            Some(_) | None => return Err(Rejection::Malformed { what: format!("header:{SIGNATURE}") }),
+        let signature = at.map(|at| signatures.swap_remove(at).1);
+        let Some(Member::Item(Item { value: Bare::Bytes(signature), .. })) = signature else {
+            return Err(Rejection::Malformed { what: format!("header:{SIGNATURE}") });
         };
         let has_tag = match (&check.tag, parameters.get("tag")) {
             (None, _) => true,

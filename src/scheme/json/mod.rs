@@ -98,7 +98,7 @@ impl PointerSet {
     pub(crate) fn scan_text<'a>(&self, text: &'a str) -> Result<Found<'a>, NotJson> {
         let mut found = Found::new(self.pointers, Root::Scalar);
         found.enter(self.node(ROOT));
-        self.take_text(ROOT, Cow::Borrowed(text), &mut found, |text| text);
+        self.take_text(ROOT, Some(Cow::Borrowed(text)), &mut found, |text| text);
         found.checked()
     }
 
@@ -109,13 +109,13 @@ impl PointerSet {
             let fresh = self.nodes.len();
             let Some(node) = self.nodes.get_mut(at) else { return };
             at = match token {
-                Token::Name(name) => match node.names.iter().find(|(known, ..)| known == name) {
-                    Some((_, _, next)) => *next,
-                    None => {
+                Token::Name(name) => {
+                    let known = node.names.iter().find(|(known, ..)| known == name).map(|(_, _, next)| *next);
+                    if known.is_none() {
                         node.names.push((name.clone(), parse_index(name), fresh));
-                        fresh
                     }
-                },
+                    known.unwrap_or(fresh)
+                }
                 Token::Element => *node.element.get_or_insert(fresh),
                 Token::Json => *node.json.get_or_insert(fresh),
                 Token::Base64 => *node.base64.get_or_insert(fresh),
@@ -145,15 +145,23 @@ impl PointerSet {
         self.nodes.get(index)
     }
 
-    /// Takes a text at the node `at`: keeps it for the pointers that end there, follows the steps into it.
+    /// Takes a string at the node `at`: keeps it for the pointers that end there, follows the steps into it. One that is no
+    /// text (half a surrogate pair) is `None`.
     fn take_text<'t, 'a>(
         &self,
         at: usize,
-        text: Cow<'t, str>,
+        text: Option<Cow<'t, str>>,
         found: &mut Found<'a>,
         keep: fn(Cow<'t, str>) -> Cow<'a, str>,
     ) {
         let Some(node) = self.node(at) else { return };
+        let Some(text) = text else {
+            for next in [node.json, node.base64].into_iter().flatten() {
+                found.unreadable(self.node(next));
+            }
+            let ends = node.xml.iter().map(|(_, pointer)| pointer).chain(&node.leaves);
+            return ends.for_each(|pointer| found.push(*pointer, Match::Composite));
+        };
         if let Some(next) = node.json {
             self.take_json(next, &text, found);
         }
@@ -161,7 +169,7 @@ impl PointerSet {
             match decode_base64(&text) {
                 Some(decoded) => {
                     found.enter(self.node(next));
-                    self.take_text(next, Cow::Owned(decoded), found, own);
+                    self.take_text(next, Some(Cow::Owned(decoded)), found, own);
                 }
                 None => found.unreadable(self.node(next)),
             }
@@ -172,19 +180,11 @@ impl PointerSet {
                 Err(_) => found.push(*pointer, Match::Composite),
             }
         }
-        for pointer in &node.leaves {
-            found.push(*pointer, Match::Scalar(keep(text.clone())));
-        }
-    }
-
-    /// Takes a string at `node` that is no text.
-    fn take_unreadable(&self, node: Option<&Node>, found: &mut Found<'_>) {
-        let Some(node) = node else { return };
-        for next in [node.json, node.base64].into_iter().flatten() {
-            found.unreadable(self.node(next));
-        }
-        for pointer in node.xml.iter().map(|(_, pointer)| pointer).chain(&node.leaves) {
-            found.push(*pointer, Match::Composite);
+        if let Some((last, others)) = node.leaves.split_last() {
+            for pointer in others {
+                found.push(*pointer, Match::Scalar(keep(text.clone())));
+            }
+            found.push(*last, Match::Scalar(keep(text)));
         }
     }
 

@@ -70,22 +70,13 @@ impl<'s, 't> Scan<'s, 't, '_> {
     /// Takes a value that pointers end at, or that steps lead into, or, with [`Care::Exact`], any.
     fn take(&mut self, raw: &'t str, active: &Range<usize>) -> serde_json::Result<()> {
         let value = match raw.as_bytes().first() {
-            Some(b'"') => match unescape(raw) {
-                Some(text) => {
-                    for at in active.clone() {
-                        if let Some(index) = self.stack.get(at) {
-                            self.set.take_text(*index, text.clone(), self.found, self.keep);
-                        }
-                    }
-                    return Ok(());
+            Some(b'"') => {
+                let text = unescape(raw);
+                for index in self.stack.get(active.clone()).into_iter().flatten() {
+                    self.set.take_text(*index, text.clone(), self.found, self.keep);
                 }
-                None => {
-                    for at in active.clone() {
-                        self.set.take_unreadable(self.node(at), self.found);
-                    }
-                    return Ok(());
-                }
-            },
+                return Ok(());
+            }
             Some(b'{' | b'[') => Match::Composite,
             Some(b'n') => Match::Null,
             _ => Match::Scalar((self.keep)(Cow::Borrowed(raw))),

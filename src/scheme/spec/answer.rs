@@ -23,7 +23,7 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub time: String,
-    /// How the time is written: s (default), ms, rfc3339, httpDate.
+    /// How the time is written: s (default), ms, rfc3339, httpDate, or none where it is not to be read.
     #[serde(default, skip_serializing_if = "is_default")]
     pub time_unit: Unit,
     /// The reference to the list, where one delivery brings several events.
@@ -39,7 +39,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Handshake {
-    /// Its method.
+    /// Its method: GET, HEAD, OPTIONS, POST, PUT, PATCH or DELETE.
     pub method: Method,
     /// True: it comes without a signature. Otherwise it is answered only after verification.
     #[serde(default, skip_serializing_if = "is_default")]

@@ -80,8 +80,10 @@ pub struct PublicKeySignature {
     #[serde(default = "signing", skip_serializing_if = "is_signing")]
     #[schemars(length(min = 1, max = 32))]
     pub key: String,
-    /// The algorithm; or algorithmFrom and algorithms, where the request names it.
+    /// The algorithm: ed25519, ecdsaP256Sha256 (DER), ecdsaP256Sha256Fixed (64 bytes), rsaSha1, rsaSha256, rsaSha384,
+    /// rsaSha512, rsaPssSha256, rsaPssSha384 or rsaPssSha512; or algorithmFrom and algorithms, where the request names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Algorithm")]
     pub algorithm: Option<Algorithm>,
     /// The reference that names the algorithm.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,6 +19,7 @@ pub struct KeySpec {
     /// How the Secret's text becomes the key: utf8 (default, as it stands), nfkd, hex, base64, base64url or pem. Under
     /// standardWebhooks absent means whsec_ or whpk_ and base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "KeyEncoding")]
     pub encoding: Option<KeyEncoding>,
     /// A prefix that the text must have and that is removed before it is decoded.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -31,6 +32,7 @@ pub struct KeySpec {
     pub text: String,
     /// The key is the raw digest of what came so far: md5, sha1, sha256, sha384 or sha512.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "super::MacHash")]
     pub digest: Option<super::MacHash>,
     /// Public keys that the provider publishes; no Secret is needed then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

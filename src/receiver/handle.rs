@@ -1,0 +1,338 @@
+//! The life of a delivery: find the route, check, read, verify, store, answer.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use governor::clock::{Clock, DefaultClock};
+use http::request::Parts;
+use http::{Method, Request, header};
+use http_body::Body;
+use hyper::body::Incoming;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+use super::body::{self, BodyError};
+use super::connection::{Connection, Exchange};
+use super::reply::{self, Answer};
+use super::tally::Tally;
+use super::worker::Worker;
+use super::{Publish, Shared};
+use crate::event::Event;
+use crate::outcome::{Outcome, Refusal};
+use crate::route::{Route, Serving, State};
+use crate::scheme::{Delivery, Reply, Verdict};
+
+/// Bodies above this are verified off the worker, which has others to serve.
+const ON_WORKER_BYTES_MAX: usize = 256 * 1024;
+/// A handshake that comes unsigned is looked for in bodies up to this only.
+const HANDSHAKE_BYTES_MAX: usize = 8 * 1024;
+
+/// How a request ended well.
+#[derive(Clone, Debug)]
+pub(super) enum Done {
+    /// In the stream, now or already.
+    Stored {
+        /// Stored or duplicate.
+        outcome: Outcome,
+        /// What the sender is told as the event's id.
+        id: String,
+        /// The entry's own answer.
+        reply: Option<Reply>,
+    },
+    /// An event that nobody asked for.
+    Filtered {
+        /// The entry's own answer.
+        reply: Option<Reply>,
+    },
+    /// A handshake, with its answer.
+    Greeted(Reply),
+}
+
+impl Done {
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Stored { outcome, .. } => *outcome,
+            Self::Filtered { .. } => Outcome::Filtered,
+            Self::Greeted(_) => Outcome::Handshake,
+        }
+    }
+}
+
+/// Handles one request from its head to its answer.
+pub(super) async fn handle<P: Publish>(
+    worker: Rc<Worker<P>>,
+    connection: Rc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Answer, Infallible> {
+    let exchange = connection.begin(request.version());
+    let (parts, mut body) = request.into_parts();
+    let shared = &worker.shared;
+    let client = shared.trust.client(connection.peer, &parts.headers);
+    let mut tally = Some(Tally::begin(shared, exchange.began, client));
+    let call = Call { parts, has_path_token: false, received: received(exchange.began) };
+    let delivering = deliver(&worker, &exchange, call, &mut body, &mut tally, client);
+    let result = AssertUnwindSafe(delivering).catch_unwind().await.unwrap_or(Err(Refusal::Internal));
+    let result = result.map_err(|refusal| limit_refusals(shared, client, refusal));
+    if let Some(tally) = tally {
+        tally.finish(&result);
+    }
+    let is_last = shared.is_draining.load(Ordering::Relaxed) || !body.is_end_stream();
+    Ok(reply::answer(result, if is_last { reply::Connection::Close } else { reply::Connection::Keep }))
+}
+
+/// The pipeline. Nothing but the path and the sizes is looked at before the signature is right; whoever publishes takes
+/// the tally along.
+async fn deliver<P: Publish>(
+    worker: &Worker<P>,
+    exchange: &Exchange,
+    mut call: Call,
+    body: &mut Incoming,
+    tally: &mut Option<Tally>,
+    client: std::net::IpAddr,
+) -> Result<Done, Refusal> {
+    let shared = &*worker.shared;
+    check_head(&call.parts, &shared.config)?;
+    let route = call.find_route(shared)?;
+    if let Some(tally) = tally {
+        tally.claim(&route);
+    }
+    let serving = open(&route, &call.parts.method)?;
+    check_source(serving, client)?;
+    check_body(serving, &call.parts, body)?;
+    let greets_by_body = serving.scheme.greets_by_body();
+    if !greets_by_body && let Some(greeting) = call.greet(serving, &[])? {
+        return Ok(greeting);
+    }
+    let payload = read_body(shared, &route, serving, exchange, body).await?;
+    exchange.complete();
+    if let Some(tally) = tally {
+        tally.read(payload.len());
+    }
+    let small_body = if payload.len() <= HANDSHAKE_BYTES_MAX { &payload[..] } else { &[] };
+    if greets_by_body && let Some(greeting) = call.greet(serving, small_body)? {
+        return Ok(greeting);
+    }
+    match judge_where_it_fits(call, &route, serving, payload).await? {
+        Judged::Greeting(reply) => Ok(Done::Greeted(reply)),
+        Judged::Filtered => Ok(Done::Filtered { reply: serving.scheme.answer().cloned() }),
+        Judged::Event(event) => publish(worker, &route, serving, exchange.began, event, tally.take()).await,
+    }
+}
+
+/// The request's head and what is known of it.
+#[derive(Debug)]
+struct Call {
+    parts: Parts,
+    has_path_token: bool,
+    /// When its first byte came.
+    received: Timestamp,
+}
+
+impl Call {
+    fn find_route(&mut self, shared: &Shared) -> Result<Arc<Route>, Refusal> {
+        let table = shared.routes.load();
+        let Some(found) = table.find(self.parts.uri.path()).filter(|_| table.is_complete) else {
+            return Err(if table.is_complete { Refusal::UnknownPath } else { Refusal::Closed });
+        };
+        self.has_path_token = found.path_token.is_some();
+        Ok(Arc::clone(found.route))
+    }
+
+    fn delivery<'a>(&'a self, body: &'a [u8]) -> Delivery<'a> {
+        let path = self.parts.uri.path();
+        Delivery {
+            method: &self.parts.method,
+            path,
+            query: self.parts.uri.query(),
+            path_token: path.rsplit_once('/').map(|(_, token)| token).filter(|_| self.has_path_token),
+            headers: &self.parts.headers,
+            body,
+        }
+    }
+
+    fn greet(&self, serving: &Serving, body: &[u8]) -> Result<Option<Done>, Refusal> {
+        match serving.scheme.greet(&serving.keyring, &self.delivery(body)) {
+            Some(Ok(reply)) => Ok(Some(Done::Greeted(reply))),
+            Some(Err(rejection)) => Err(Refusal::Rejected(rejection)),
+            None => Ok(None),
+        }
+    }
+}
+
+fn received(began: Instant) -> Timestamp {
+    let now = Timestamp::now();
+    let ago = SignedDuration::try_from(began.elapsed()).unwrap_or_default();
+    now.checked_sub(ago).unwrap_or(now)
+}
+
+fn check_head(parts: &Parts, config: &crate::config::ReceiverConfig) -> Result<(), Refusal> {
+    let uri_bytes = parts.uri.path_and_query().map_or(0, |path| path.as_str().len());
+    if uri_bytes as u64 > config.max_uri_size {
+        return Err(Refusal::UriTooLong);
+    }
+    // Each line as it was sent: name, colon, blank, value, line end.
+    let header_bytes: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if (uri_bytes + header_bytes) as u64 > config.max_header_size {
+        return Err(Refusal::HeadersTooLarge);
+    }
+    if parts.headers.get_all(header::HOST).iter().nth(1).is_some() {
+        return Err(Refusal::TwoHosts);
+    }
+    Ok(())
+}
+
+fn open<'a>(route: &'a Route, method: &Method) -> Result<&'a Serving, Refusal> {
+    if !route.methods.contains(method) {
+        return Err(Refusal::Method(route.methods.clone()));
+    }
+    match &route.state {
+        State::Open(serving) => Ok(serving),
+        State::Suspended => Err(Refusal::Suspended),
+        State::Closed => Err(Refusal::Closed),
+    }
+}
+
+fn check_source(serving: &Serving, client: std::net::IpAddr) -> Result<(), Refusal> {
+    let ranges = &serving.source_ranges;
+    if ranges.is_empty() || ranges.iter().any(|range| range.contains(&client)) {
+        return Ok(());
+    }
+    Err(Refusal::Address)
+}
+
+/// Size and encoding, as the head declares them.
+fn check_body(serving: &Serving, parts: &Parts, body: &Incoming) -> Result<(), Refusal> {
+    if body.size_hint().exact().is_some_and(|bytes| bytes > serving.body_bytes_max) {
+        return Err(too_large(serving));
+    }
+    let mut encodings = parts.headers.get_all(header::CONTENT_ENCODING).iter();
+    let is_encoded = encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if is_encoded && !serving.scheme.signs_encoded() {
+        return Err(Refusal::EncodedBody);
+    }
+    Ok(())
+}
+
+fn too_large(serving: &Serving) -> Refusal {
+    Refusal::TooLarge { endpoint: serving.limits.endpoint, nats: serving.limits.nats }
+}
+
+async fn read_body(
+    shared: &Shared,
+    route: &Route,
+    serving: &Serving,
+    exchange: &Exchange,
+    body: &mut Incoming,
+) -> Result<Bytes, Refusal> {
+    let limits = body::Limits {
+        memory: &shared.memory,
+        usage: &route.usage,
+        bytes_max: serving.body_bytes_max,
+        rate_min: shared.config.min_body_rate,
+        deadline: exchange.began + shared.config.request_timeout,
+    };
+    body::read(body, &limits).await.map_err(|error| match error {
+        BodyError::TooLarge => too_large(serving),
+        BodyError::TooSlow => Refusal::SlowBody,
+        BodyError::Broken => Refusal::BrokenBody,
+        BodyError::NoMemory => Refusal::Overloaded,
+    })
+}
+
+/// What a whole request turns out to be.
+enum Judged {
+    Event(Event),
+    Filtered,
+    Greeting(Reply),
+}
+
+async fn judge_where_it_fits(
+    call: Call,
+    route: &Arc<Route>,
+    serving: &Serving,
+    payload: Bytes,
+) -> Result<Judged, Refusal> {
+    if payload.len() <= ON_WORKER_BYTES_MAX {
+        return judge(&call, route, serving, payload);
+    }
+    let route = Arc::clone(route);
+    let judging = tokio::task::spawn_blocking(move || match &route.state {
+        State::Open(serving) => judge(&call, &route, serving, payload),
+        State::Suspended | State::Closed => Err(Refusal::Closed),
+    });
+    judging.await.unwrap_or(Err(Refusal::Internal))
+}
+
+/// Verify, count against the rate, filter, build the event: all that needs no waiting.
+fn judge(call: &Call, route: &Route, serving: &Serving, payload: Bytes) -> Result<Judged, Refusal> {
+    let now = Timestamp::now();
+    let delivery = call.delivery(&payload);
+    let verified = match serving.scheme.verify(&serving.keyring, &delivery, now).map_err(Refusal::Rejected)? {
+        Verdict::Event(verified) => verified,
+        Verdict::Greeting(reply) => return Ok(Judged::Greeting(reply)),
+    };
+    for key in verified.keys().iter().filter_map(|index| serving.keys.get(*index)) {
+        route.metrics.key_used(key, now);
+    }
+    if let Some(rate) = &serving.rate {
+        rate.check().map_err(|until| Refusal::Rate(until.wait_time_from(DefaultClock::default().now())))?;
+    }
+    if !serving.filter.accepts(verified.event()) {
+        return Ok(Judged::Filtered);
+    }
+    let Route { endpoint, provider, .. } = route;
+    let plan = &serving.message;
+    let event = Event::new(endpoint, provider, plan, &verified, &delivery, payload.clone(), call.received);
+    Ok(Judged::Event(event))
+}
+
+/// Publishes in a task of its own: a sender that hangs up does not cancel it, and its outcome is counted in any case.
+async fn publish<P: Publish>(
+    worker: &Worker<P>,
+    route: &Arc<Route>,
+    serving: &Serving,
+    began: Instant,
+    event: Event,
+    tally: Option<Tally>,
+) -> Result<Done, Refusal> {
+    let publisher = worker.publisher.clone();
+    let (stream, usage) = (Arc::clone(&serving.message.stream), Arc::clone(&route.usage));
+    let (time_limit, reply, id) = (serving.time_limit, serving.scheme.answer().cloned(), event.id.clone());
+    let publishing = worker.tasks.spawn_local(async move {
+        let result = match publisher.publish(event, &stream, &usage, began, time_limit).await {
+            Ok(stored) => {
+                let outcome = if stored.is_duplicate { Outcome::Duplicate } else { Outcome::Stored };
+                Ok(Done::Stored { outcome, id, reply })
+            }
+            Err(not_stored) => Err(Refusal::NotStored(not_stored)),
+        };
+        if let Some(tally) = tally {
+            tally.finish(&result);
+        }
+        result
+    });
+    publishing.await.unwrap_or(Err(Refusal::Internal))
+}
+
+/// With `--refusals-per-second`, an address that guesses gets 429 in place of 401 and 404. What verifies is never refused.
+fn limit_refusals(shared: &Shared, client: std::net::IpAddr, refusal: Refusal) -> Refusal {
+    let limit = shared.config.refusals_per_second;
+    let is_guess = matches!(refusal.status().as_u16(), 401 | 404);
+    if limit == 0 || !is_guess || shared.refusals.admits(network(client), limit) {
+        return refusal;
+    }
+    Refusal::RefusalRate(std::time::Duration::from_secs(1))
+}
+
+/// An IPv6 host has a /64 of addresses to itself.
+fn network(client: std::net::IpAddr) -> std::net::IpAddr {
+    match client {
+        std::net::IpAddr::V4(_) => client,
+        std::net::IpAddr::V6(address) => std::net::Ipv6Addr::from(address.to_bits() >> 64 << 64).into(),
+    }
+}

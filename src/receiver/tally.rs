@@ -1,0 +1,130 @@
+//! Every request ends in exactly one outcome: counted, timed, logged, and told as a notice where it is refused.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::handle::Done;
+use super::{RefusalNotice, Shared};
+use crate::outcome::{Outcome, Refusal};
+use crate::route::Route;
+use crate::scheme::Rejection;
+
+/// Refusals logged per second and endpoint.
+const LOGGED_PER_SECOND: u32 = 10;
+
+/// One request on its way to its outcome. Dropped before that (the sender hung up, a panic), it still counts.
+#[derive(Debug)]
+pub(super) struct Tally {
+    shared: Arc<Shared>,
+    route: Option<Arc<Route>>,
+    began: Instant,
+    client: IpAddr,
+    body_bytes: usize,
+    is_finished: bool,
+}
+
+impl Tally {
+    pub(super) fn begin(shared: &Arc<Shared>, began: Instant, client: IpAddr) -> Self {
+        Self { shared: Arc::clone(shared), route: None, began, client, body_bytes: 0, is_finished: false }
+    }
+
+    /// The request belongs to this route.
+    pub(super) fn claim(&mut self, route: &Arc<Route>) {
+        self.route = Some(Arc::clone(route));
+    }
+
+    /// The body was read whole.
+    #[expect(clippy::cast_precision_loss, reason = "no body has 2^52 bytes")]
+    pub(super) fn read(&mut self, body_bytes: usize) {
+        self.body_bytes = body_bytes;
+        self.shared.metrics.body_bytes.observe(body_bytes as f64);
+    }
+
+    /// The request ends so.
+    pub(super) fn finish(mut self, result: &Result<Done, Refusal>) {
+        self.end(result);
+    }
+
+    fn end(&mut self, result: &Result<Done, Refusal>) {
+        if std::mem::replace(&mut self.is_finished, true) {
+            return;
+        }
+        let outcome = match result {
+            Ok(done) => done.outcome(),
+            Err(refusal) => refusal.outcome(),
+        };
+        let Some(route) = &self.route else {
+            self.shared.metrics.count_unclaimed(outcome);
+            if let Err(refusal) = result {
+                self.log_unclaimed(outcome, refusal);
+            }
+            return;
+        };
+        route.metrics.count(outcome);
+        route.duration.observe_duration(self.began.elapsed());
+        if matches!(outcome, Outcome::Stored | Outcome::Duplicate) {
+            route.metrics.stored_at(Timestamp::now());
+        }
+        match result {
+            Ok(_) => tracing::debug!(
+                namespace = &*route.endpoint.namespace,
+                name = &*route.endpoint.name,
+                provider = &*route.provider,
+                outcome = outcome.label(),
+                bytes = self.body_bytes,
+                milliseconds = self.began.elapsed().as_secs_f64() * 1000.0,
+                "delivery"
+            ),
+            Err(refusal) => self.refused(route, outcome, refusal),
+        }
+    }
+
+    fn refused(&self, route: &Route, outcome: Outcome, refusal: &Refusal) {
+        let Route { endpoint, provider, .. } = route;
+        let (namespace, name, provider) = (&*endpoint.namespace, &*endpoint.name, &**provider);
+        let (reason, client, bytes) = (refusal.reason(), self.client, self.body_bytes);
+        if !self.shared.log_samples.admits(endpoint, LOGGED_PER_SECOND) {
+            tracing::debug!(
+                namespace, name, provider, outcome = outcome.label(), reason, %client, bytes, "delivery refused"
+            );
+            return;
+        }
+        tracing::warn!(
+            namespace, name, provider, outcome = outcome.label(), reason, %client, bytes, "delivery refused"
+        );
+        // Why a route is closed or suspended, its conditions tell.
+        if !matches!(refusal, Refusal::Closed | Refusal::Suspended) {
+            // One that finds no room is not missed: the next refusal brings another.
+            let notice = RefusalNotice { endpoint: endpoint.clone(), cause: cause(refusal), reason };
+            let _ = self.shared.notices.try_send(notice);
+        }
+    }
+
+    /// The path is not shown: it may hold the token of a route that is gone.
+    fn log_unclaimed(&self, outcome: Outcome, refusal: &Refusal) {
+        if self.shared.log_samples.admits("", LOGGED_PER_SECOND) {
+            tracing::warn!(outcome = outcome.label(), reason = refusal.reason(), client = %self.client, "request refused");
+        }
+    }
+}
+
+/// What keeps one kind of refusal from hiding another: a scanner's missing header and a sender's old key are two causes.
+fn cause(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Rejected(Rejection::Missing { .. }) => "missing",
+        Refusal::Rejected(Rejection::NoKeyMatched) => "no_key_matched",
+        Refusal::Rejected(Rejection::NotBound { .. }) => "not_bound",
+        Refusal::Rejected(Rejection::Handshake { .. }) => "handshake",
+        other => other.outcome().label(),
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        let refusal = if std::thread::panicking() { Refusal::Internal } else { Refusal::BrokenBody };
+        self.end(&Err(refusal));
+    }
+}

@@ -1,0 +1,120 @@
+//! How an endpoint verifies: its entry, or its own description, compiled.
+
+use std::time::Duration;
+
+use super::compile::{CUSTOM, Settings, Source};
+use super::{EndpointRef, Problem};
+use crate::api::{Reason, WebhookEndpointSpec};
+use crate::catalogue;
+use crate::scheme::{Context, Fault, FaultKind, Scheme, Verification};
+
+/// A path whose last segment is the token must be allowed with that segment.
+pub(super) fn check_token_path(
+    path: &str,
+    scheme: &Scheme,
+    endpoint: &EndpointRef,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) {
+    // No template can hold this segment as a literal, so that only a wildcard allows it.
+    let below = format!("{path}/\0");
+    if scheme.owns_path_token() && !settings.policy.allows_path(&endpoint.namespace, &below) {
+        let allowed = settings.policy.paths_of(&endpoint.namespace);
+        let message = format!(
+            "spec.path {path} takes one more segment as its token, and {path}/* is outside this operator's policy for namespace \
+             {} ({allowed}); --allow-path widens it",
+            endpoint.namespace
+        );
+        problems.push(Problem::lasting(Reason::PathNotAllowed, "spec.path", message));
+    }
+}
+
+/// The description of the endpoint's scheme: the catalogue's or its own.
+pub(super) fn verification<'a>(
+    spec: &'a WebhookEndpointSpec,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Option<&'a Verification> {
+    const FIELD: &str = "spec.verification";
+    let provider = spec.provider.as_str();
+    let mut refuse = |reason, field: &str, message: String| problems.push(Problem::lasting(reason, field, message));
+    let entry = catalogue::find(provider);
+    let verification = match (provider, &spec.verification, entry) {
+        (CUSTOM, Some(own), _) => own,
+        (CUSTOM, None, _) => {
+            let message = format!("{FIELD} is missing; provider custom needs one, a known provider brings its own");
+            refuse(Reason::Invalid, FIELD, message);
+            return None;
+        }
+        (_, None, Some(entry)) => &entry.verification,
+        (_, Some(_), Some(_)) => {
+            let message = format!("{FIELD} is for provider custom alone; remove it, or set spec.provider to custom");
+            refuse(Reason::Invalid, FIELD, message);
+            return None;
+        }
+        (_, own, None) => {
+            let near = catalogue::nearest(provider).map(|id| format!("; did you mean \"{id}\"?")).unwrap_or_default();
+            let custom = if own.is_some() { "; a verification of its own needs provider custom" } else { "" };
+            let version = env!("CARGO_PKG_VERSION");
+            let message = format!(
+                "spec.provider {provider:?} is not in the catalogue of jethook {version}{near}{custom} (`jethook providers` lists it)"
+            );
+            refuse(Reason::UnknownProvider, "spec.provider", message);
+            return None;
+        }
+    };
+    if verification.none.is_some() && !settings.policy.allows_unverified {
+        let message =
+            format!("{FIELD}.none is not allowed by this operator; name a scheme (--allow-unverified allows none)");
+        refuse(Reason::Invalid, "spec.verification.none", message);
+    }
+    Some(verification)
+}
+
+/// The endpoint's scheme, with its parameters and tolerance put in.
+pub(super) fn scheme(
+    source: Source<'_>,
+    verification: &Verification,
+    url: Option<&str>,
+    problems: &mut Vec<Problem>,
+) -> Option<Scheme> {
+    let spec = source.spec;
+    let tolerance = tolerance(spec.timestamp_tolerance.as_deref(), problems);
+    let context = Context { parameters: &spec.parameters, url, tolerance };
+    match Scheme::compile(verification, context) {
+        Ok(scheme) => Some(scheme),
+        Err(faults) => {
+            problems.extend(faults.into_iter().map(|fault| problem_of(fault, &spec.provider)));
+            None
+        }
+    }
+}
+
+fn problem_of(Fault { kind, field, message }: Fault, provider: &str) -> Problem {
+    let (reason, field) = match kind {
+        FaultKind::Parameter => (Reason::InvalidParameters, format!("spec.parameters.{field}")),
+        FaultKind::Tolerance => (Reason::Invalid, "spec.timestampTolerance".to_owned()),
+        FaultKind::Verification if provider == CUSTOM && field.is_empty() => {
+            (Reason::Invalid, "spec.verification".to_owned())
+        }
+        FaultKind::Verification if provider == CUSTOM => (Reason::Invalid, format!("spec.verification.{field}")),
+        FaultKind::Verification => {
+            let message = format!("spec.provider {provider}: verification.{field}: {message}");
+            return Problem::lasting(Reason::Invalid, "spec.provider", message);
+        }
+    };
+    let message = format!("{field}: {message}");
+    Problem::lasting(reason, field, message)
+}
+
+fn tolerance(text: Option<&str>, problems: &mut Vec<Problem>) -> Option<Duration> {
+    const FIELD: &str = "spec.timestampTolerance";
+    let text = text?;
+    let tolerance = crate::config::duration(text).ok();
+    let tolerance = tolerance.filter(|value| (Duration::from_secs(1)..=Duration::from_hours(1)).contains(value));
+    if tolerance.is_none() {
+        let message = format!("{FIELD} {text:?} must be a duration from 1s to 1h, such as 90s or 5m");
+        problems.push(Problem::lasting(Reason::Invalid, FIELD, message));
+    }
+    tolerance
+}

@@ -1,0 +1,15 @@
+//! What tests share.
+
+pub mod apiserver;
+pub mod eventually;
+pub mod http;
+pub mod kubectl;
+pub mod nats;
+pub mod operator;
+pub mod proxy;
+pub mod reaper;
+pub mod receiver;
+pub mod runtime;
+pub mod sign;
+pub mod stage;
+pub mod tls;
