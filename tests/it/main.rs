@@ -9,6 +9,7 @@
 )]
 
 mod answers;
+mod cli;
 mod clients;
 mod cluster;
 mod crd;
@@ -27,6 +28,7 @@ mod flags_network;
 mod flags_receiver;
 mod flags_stream;
 mod generated;
+mod manifests;
 mod outage_nats;
 mod receiver;
 mod replicas;
