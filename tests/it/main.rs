@@ -21,6 +21,7 @@ mod endpoint_serving;
 mod endpoint_spec;
 mod endpoint_target;
 mod generated;
+mod language;
 mod receiver;
 mod status;
 mod support;
