@@ -60,7 +60,7 @@ fn the_payload_is_the_body_byte_for_byte() {
 #[test]
 fn a_body_sent_in_chunks_is_stored_whole() {
     let (stage, operator) = serve(json!({}), &[]);
-    let body = format!("\"{}\"", "x".repeat(300_000)).into_bytes();
+    let body = format!("[\"{}\"]", "x".repeat(300_000)).into_bytes();
     let mut request = stage.push("github", "1");
     request.headers.retain(|(name, _)| name != "X-Hub-Signature-256");
     request = request

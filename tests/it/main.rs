@@ -8,6 +8,8 @@
     reason = "a test fails by a panic, and nothing imports it"
 )]
 
+mod answers;
+mod clients;
 mod cluster;
 mod crd;
 mod delivery_identity;
@@ -20,6 +22,8 @@ mod endpoint_secrets;
 mod endpoint_serving;
 mod endpoint_spec;
 mod endpoint_target;
+mod flags_network;
+mod flags_receiver;
 mod generated;
 mod language;
 mod receiver;
