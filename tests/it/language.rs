@@ -185,7 +185,9 @@ fn any_of_several_lines_may_match() {
     let with = |lines: Vec<http::HeaderValue>| {
         let mut sent = right.clone();
         sent.headers.remove("x-signature");
-        lines.into_iter().for_each(|line| drop(sent.headers.append("x-signature", line)));
+        for line in lines {
+            sent.headers.append("x-signature", line);
+        }
         under.verify(&sent, now()).map(|_| ())
     };
     let wrong = || http::HeaderValue::from_str(&format!("sha256={}", "0".repeat(64))).unwrap();
@@ -265,9 +267,9 @@ fn standard_webhooks_sign_with_either_sort_of_key() {
     let pair = aws_lc_rs::signature::Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
     let public = aws_lc_rs::signature::KeyPair::public_key(&pair).as_ref().to_vec();
     let base64 = |bytes: &[u8]| jethook::scheme::Encoding::Base64.encode(bytes);
-    let (whpk, whsk) = (format!("whpk_{}", base64(&public)), format!("whsk_{}", base64(&seed)));
+    let (public_text, private_text) = (format!("whpk_{}", base64(&public)), format!("whsk_{}", base64(&seed)));
     let whsec = format!("whsec_{}", base64(b"a secret of at least 24 bytes"));
-    for (public, private, label) in [(&whpk, &whsk, "v1a"), (&whsec, &whsec, "v1")] {
+    for (public, private, label) in [(&public_text, &private_text, "v1a"), (&whsec, &whsec, "v1")] {
         let under = Under::new(verification, &BTreeMap::new(), None, &[("signing", public)]);
         assert_eq!(under.scheme.label(&under.keys), format!("standard-webhooks-{label}"));
         let signer = Signer::new(&under.scheme, &[("signing", private)]);
@@ -284,7 +286,7 @@ fn standard_webhooks_sign_with_either_sort_of_key() {
         assert!(matches!(under.verify(&dotted, now()), Err(Rejection::Malformed { .. })));
     }
     let under = Under::new(verification, &BTreeMap::new(), None, &[("signing", &whsec)]);
-    for wrong in ["whsec_", "whsec_!", "whpk_AAAA", &whsk, "not base64"] {
+    for wrong in ["whsec_", "whsec_!", "whpk_AAAA", &private_text, "not base64"] {
         let (_, faults) = under.scheme.keyring(scheme::keys(&[("signing", wrong)]));
         assert_eq!(faults.len(), 1, "{wrong}");
     }
