@@ -6,7 +6,7 @@ mod scheme;
 
 use std::collections::BTreeMap;
 
-use jethook::scheme::{Authenticates, Rejection};
+use jethook::scheme::{Authenticates, Context, Rejection, Scheme};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
@@ -311,4 +311,33 @@ fn nothing_that_is_sent_makes_it_panic() {
             }
         }
     }
+}
+
+#[test]
+fn nothing_that_is_described_makes_it_panic() {
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut compiled = 0;
+    for row in rows(include_str!("language/schemes.toml")).values() {
+        for _ in 0..200 {
+            let mut text: Vec<char> = row.verification.chars().collect();
+            for _ in 0..random.usize(1..4) {
+                let at = random.usize(0..text.len());
+                let char = char::from(random.choice(*b"{}[]|:?~/*!#^.-,x1 ").unwrap());
+                match random.u8(0..3) {
+                    0 => drop(text.drain(at..=at)),
+                    1 => text[at] = char,
+                    _ => text.insert(at, char),
+                }
+            }
+            let text: String = text.into_iter().collect();
+            let Ok(verification) = toml::from_str(&text) else { continue };
+            let context = Context { parameters: &row.parameters, url: None, tolerance: None };
+            if let Ok(scheme) = Scheme::compile(&verification, context) {
+                let (keys, _) = scheme.keyring(scheme::keys(&[("signing", "k")]));
+                drop(scheme.sign(&keys, draft("POST", "{}", Some("t"), Some("i")), now()));
+                compiled += 1;
+            }
+        }
+    }
+    assert!(compiled > 100);
 }
