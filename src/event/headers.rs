@@ -1,131 +1,99 @@
-//! The headers of a message: CloudEvents 1.0 (NATS binding 1.0.3, binary mode), what is kept of the request, and what
-//! tells the stream how to store it.
+//! The headers of a message: one text that holds no byte which NATS headers can't carry.
 
 use std::fmt::Write as _;
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
-use jiff::Timestamp;
 
-use super::id::Ids;
-use crate::route::MessagePlan;
-use crate::scheme::{Delivery, Verified};
-
-/// Bytes of request headers that are kept; beyond, whole headers are left out.
-const KEPT_BYTES_MAX: usize = 16 * 1024;
-
-/// Adds headers, without the forms of async-nats that panic.
-struct Headers {
-    map: HeaderMap,
-    kept_bytes: usize,
-    is_truncated: bool,
-}
-
-pub(super) fn build(
-    provider: &str,
-    plan: &MessagePlan,
-    verified: &Verified,
-    delivery: &Delivery<'_>,
-    ids: &Ids,
-    received: Timestamp,
-) -> HeaderMap {
-    let mut headers = Headers { map: HeaderMap::new(), kept_bytes: 0, is_truncated: false };
-    headers.set("Nats-Msg-Id", &ids.message);
-    headers.set("Nats-Expected-Stream", &plan.stream);
-    headers.cloud_event(provider, plan, verified, delivery, ids, received);
-    headers.request(plan, delivery);
-    if headers.is_truncated {
-        headers.set("http-truncated", "true");
-    }
-    headers.map
+/// Names and values in the order of their making, a name as often as it has values. Values are printable ASCII, blanks and
+/// tabs. Kept in one text, and made into the client's map for each try to publish: that map can't be sent twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers {
+    text: String,
+    /// Each name, and where its value ends in the text.
+    parts: Vec<(HeaderName, usize)>,
 }
 
 impl Headers {
-    fn cloud_event(
-        &mut self,
-        provider: &str,
-        plan: &MessagePlan,
-        verified: &Verified,
-        delivery: &Delivery<'_>,
-        ids: &Ids,
-        received: Timestamp,
-    ) {
-        self.set("ce-specversion", "1.0");
-        self.set_encoded("ce-id", &ids.event);
-        self.set_encoded("ce-source", &plan.source);
-        match verified.event() {
-            Some(event) => self.set_encoded("ce-type", &format!("{}.{event}", plan.type_prefix)),
-            None => self.set_encoded("ce-type", &plan.type_prefix),
-        }
-        self.set("ce-time", &verified.time().unwrap_or(received).to_string());
-        if let Some(content_type) = text(delivery, "content-type") {
-            self.set_encoded("ce-datacontenttype", content_type);
-        }
-        self.set("ce-provider", provider);
-        self.set("ce-receivedtime", &received.to_string());
-        self.set("ce-authenticates", plan.authenticates);
-        if let Some(parent) = text(delivery, "traceparent").filter(|value| is_traceparent(value)) {
-            self.set("ce-traceparent", parent);
-        }
+    pub(super) fn with_room() -> Self {
+        Self { text: String::with_capacity(1024), parts: Vec::with_capacity(24) }
     }
 
-    fn request(&mut self, plan: &MessagePlan, delivery: &Delivery<'_>) {
-        self.set("http-method", delivery.method.as_str());
-        if let Some(query) = delivery.query {
-            let kept = without(query, &plan.secret_query);
-            if !kept.is_empty() {
-                self.keep("http-query", kept.as_bytes());
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.spans().map(|(name, value)| (AsRef::<str>::as_ref(name), value))
+    }
+
+    /// The first value of a name, spelt exactly so.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find_map(|(its, value)| (its == name).then_some(value))
+    }
+
+    /// The map that async-nats sends.
+    #[must_use]
+    pub fn to_map(&self) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in self.spans() {
+            // Never refused: the text holds neither CR nor LF.
+            if let Ok(value) = value.parse::<HeaderValue>() {
+                map.append(name.clone(), value);
             }
         }
-        for name in &plan.headers {
-            let stored = format!("http-{name}");
-            for value in delivery.headers.get_all(name) {
-                self.keep(&stored, value.as_bytes());
-            }
+        map
+    }
+
+    fn spans(&self) -> impl Iterator<Item = (&HeaderName, &str)> {
+        let mut from = 0;
+        self.parts.iter().map(move |(name, end)| {
+            let value = self.text.get(from..*end).unwrap_or_default();
+            from = *end;
+            (name, value)
+        })
+    }
+
+    /// Adds a header of ours. What its value could hold of other bytes is percent-encoded.
+    pub(super) fn add(&mut self, name: &'static str, value: &str) {
+        self.push(HeaderName::from_static(name), value.as_bytes(), is_printable);
+    }
+
+    /// Adds a header of ours whose value is formatted.
+    pub(super) fn add_shown(&mut self, name: &'static str, value: &impl std::fmt::Display) {
+        self.add(name, &value.to_string());
+    }
+
+    /// Adds a `CloudEvents` attribute: encoded as the NATS binding says, blanks, `"` and `%` as well.
+    pub(super) fn add_attribute(&mut self, name: &'static str, value: &str) {
+        self.push(HeaderName::from_static(name), value.as_bytes(), is_plain);
+    }
+
+    /// Adds a header of the request under a name that was made from its own; a name that NATS can't carry is left out.
+    pub(super) fn add_named(&mut self, name: &str, value: &[u8]) {
+        if let Ok(name) = name.parse() {
+            self.push(name, value, is_printable);
         }
     }
 
-    /// A header of the request, while there is room.
-    fn keep(&mut self, name: &str, value: &[u8]) {
-        let value = printable(value);
-        let bytes = name.len() + value.len() + 4;
-        if self.kept_bytes + bytes > KEPT_BYTES_MAX {
-            self.is_truncated = true;
-            return;
-        }
-        self.kept_bytes += bytes;
-        self.add(name, &value);
-    }
-
-    /// A CloudEvents attribute: percent-encoded as the binding says.
-    fn set_encoded(&mut self, name: &'static str, value: &str) {
-        if value.bytes().all(is_plain) {
-            self.set(name, value);
-            return;
-        }
-        let mut encoded = String::with_capacity(value.len() + 16);
-        for byte in value.bytes() {
-            if is_plain(byte) {
-                encoded.push(char::from(byte));
+    fn push(&mut self, name: HeaderName, value: &[u8], is_kept: fn(u8) -> bool) {
+        for &byte in value {
+            if is_kept(byte) {
+                self.text.push(char::from(byte));
             } else {
                 // Writing to a string can't fail.
-                let _ = write!(encoded, "%{byte:02X}");
+                let _ = write!(self.text, "%{byte:02X}");
             }
         }
-        self.set(name, &encoded);
+        self.parts.push((name, self.text.len()));
     }
+}
 
-    #[expect(clippy::disallowed_methods, reason = "typed names and values: nothing is left to panic on")]
-    fn set(&mut self, name: &'static str, value: &str) {
-        if let Ok(value) = value.parse::<HeaderValue>() {
-            self.map.insert(HeaderName::from_static(name), value);
-        }
-    }
+/// How many bytes a value takes in the message.
+pub(super) fn bytes_of(value: &[u8]) -> usize {
+    value.iter().map(|byte| if is_printable(*byte) { 1 } else { 3 }).sum()
+}
 
-    fn add(&mut self, name: &str, value: &str) {
-        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
-            self.map.append(name, value);
-        }
-    }
+/// Printable ASCII, blank and tab.
+fn is_printable(byte: u8) -> bool {
+    byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t')
 }
 
 /// U+0021 to U+007E, save `"` and `%`.
@@ -133,38 +101,42 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'%'
 }
 
-/// A header value as text: what is no printable ASCII, blank or tab is percent-encoded.
-fn printable(value: &[u8]) -> String {
-    let mut text = String::with_capacity(value.len());
-    for byte in value {
-        match byte {
-            b' ' | b'\t' => text.push(char::from(*byte)),
-            byte if byte.is_ascii_graphic() => text.push(char::from(*byte)),
-            byte => drop(write!(text, "%{byte:02X}")),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_encoded_as_their_header_asks() {
+        let mut headers = Headers::default();
+        headers.add("a", "x y\t%\"\r\n\u{0}é");
+        headers.add_attribute("b", "Euro € 😀 \"%\" ~!");
+        headers.add_named("http-x", b"\xff\x7f ok");
+        headers.add_named("not a name", b"left out");
+        headers.add_named("http-x", b"");
+        let all: Vec<_> = headers.iter().collect();
+        assert_eq!(
+            all,
+            [
+                ("a", "x y\t%\"%0D%0A%00%C3%A9"),
+                // It begins as the example of the NATS binding does.
+                ("b", "Euro%20%E2%82%AC%20%F0%9F%98%80%20%22%25%22%20~!"),
+                ("http-x", "%FF%7F ok"),
+                ("http-x", ""),
+            ]
+        );
     }
-    text
-}
 
-fn text<'a>(delivery: &Delivery<'a>, name: &str) -> Option<&'a str> {
-    delivery.headers.get(name)?.to_str().ok()
-}
-
-/// `00-{32 hex}-{16 hex}-{2 hex}`, lower case (W3C Trace Context).
-fn is_traceparent(value: &str) -> bool {
-    let parts: Vec<_> = value.split('-').collect();
-    let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
-    lengths == [2, 32, 16, 2]
-        && parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
-        && parts.first().is_some_and(|version| *version != "ff")
-}
-
-/// The query without the parameters that carry a secret.
-fn without(query: &str, secret: &[String]) -> String {
-    let is_kept = |pair: &&str| {
-        let name = pair.split('=').next().unwrap_or_default();
-        let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy().replace('+', " ");
-        !secret.contains(&name)
-    };
-    query.split('&').filter(is_kept).collect::<Vec<_>>().join("&")
+    #[test]
+    fn the_map_has_all_values_of_a_name() {
+        let mut headers = Headers::default();
+        headers.add_named("http-x", b"1");
+        headers.add("Nats-Msg-Id", "id");
+        headers.add_named("http-x", b"2");
+        let map = headers.to_map();
+        assert_eq!(map.len(), 2);
+        assert_eq!(map.get_all("http-x").map(HeaderValue::as_str).collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(map.get("Nats-Msg-Id").map(HeaderValue::as_str), Some("id"));
+        assert_eq!(headers.get("http-x"), Some("1"));
+        assert_eq!(headers.get("nats-msg-id"), None);
+    }
 }
