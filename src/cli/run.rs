@@ -1,6 +1,5 @@
 //! `jethook run`: wires everything. The only place that knows all parts.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use crate::admin::{self, Admin};
 use crate::config::{self, RunConfig};
 use crate::controller::core::{Core, NamedSecrets, Notice, Report, Update};
 use crate::controller::kube::Cluster;
-use crate::controller::manifests::{self, Manifests};
+use crate::controller::manifests::Manifests;
 use crate::controller::notice::{Announcer, Refused};
 use crate::controller::report::Reporter;
 use crate::controller::secrets::SecretReader;
@@ -219,8 +218,14 @@ impl Source {
     ) -> Result<Self, Failure> {
         match &config.source.manifests {
             Some(folder) => {
-                manifests::check(folder).map_err(Failure::Usage)?;
-                Ok(Self::from_manifests(folder.clone(), wires, refusals))
+                let manifests = Manifests::open(
+                    folder,
+                    wires.named_secrets_in.clone(),
+                    wires.updates.clone(),
+                    Arc::clone(&wires.metrics),
+                );
+                let manifests = manifests.map_err(|error| Failure::Usage(error.to_string()))?;
+                Ok(Self::from_manifests(manifests, refusals))
             }
             None => {
                 let cluster = kube::connect(&config.source, config::no_proxy().as_deref()).await;
@@ -230,22 +235,14 @@ impl Source {
         }
     }
 
-    fn from_manifests(folder: PathBuf, wires: &Wires, mut refusals: mpsc::Receiver<RefusalNotice>) -> Self {
+    fn from_manifests(manifests: Manifests, mut refusals: mpsc::Receiver<RefusalNotice>) -> Self {
         let (reports, reports_in) = mpsc::channel(REPORTS_MAX);
         let (notices, mut notices_in) = mpsc::channel(NOTICES_MAX);
         // A directory has one reader: it leads for ever.
         let (leading, leading_in) = watch::channel(true);
-        let endpoints = admin::Endpoints::default();
-        let manifests = Manifests {
-            folder,
-            updates: wires.updates.clone(),
-            named: wires.named_secrets_in.clone(),
-            reports: reports_in,
-            endpoints: Arc::clone(&endpoints),
-            metrics: Arc::clone(&wires.metrics),
-        };
+        let endpoints = manifests.endpoints();
         tokio::spawn(async move {
-            manifests.run().await;
+            manifests.run(reports_in).await;
             drop(leading);
         });
         // The receiver's log tells refusals, the statuses tell transitions; there is nobody else to tell.

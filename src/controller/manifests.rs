@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,41 +29,54 @@ const POLL_EVERY: Duration = Duration::from_millis(250);
 /// The source of endpoints in manifests mode.
 #[derive(Debug)]
 pub struct Manifests {
-    /// The directory.
-    pub folder: PathBuf,
-    /// Where endpoints and Secrets go.
-    pub updates: mpsc::Sender<Update>,
-    /// The Secrets that endpoints name; `None` before the first list of endpoints was compiled.
-    pub named: watch::Receiver<Option<Arc<NamedSecrets>>>,
-    /// Statuses, to be logged and shown.
-    pub reports: mpsc::Receiver<Vec<Report>>,
-    /// Endpoints with their statuses, for the admin port.
-    pub endpoints: Arc<ArcSwap<Vec<Value>>>,
-    /// For the time of the last change.
-    pub metrics: Arc<Metrics>,
+    watcher: Watcher,
+    updates: mpsc::Sender<Update>,
+    named: watch::Receiver<Option<Arc<NamedSecrets>>>,
 }
 
-/// Whether a directory can be read at all.
-///
-/// # Errors
-/// One line that names the flag and the directory.
-pub fn check(folder: &Path) -> Result<(), String> {
-    fs::read_dir(folder).map(drop).map_err(|error| format!("--manifests {}: {error}", folder.display()))
+/// A directory that can't be read at all.
+#[derive(Debug, thiserror::Error)]
+#[error("--manifests {}: {source}", folder.display())]
+pub struct OpenError {
+    folder: PathBuf,
+    source: io::Error,
 }
 
 impl Manifests {
-    /// Reads for ever; ends when the controller has ended.
-    pub async fn run(self) {
-        let Self { folder, updates, named, reports, endpoints, metrics } = self;
-        metrics.set_leader(true);
-        let shown = Arc::new(Shown { statuses: Mutex::default(), endpoints });
+    /// Takes a directory as the source of endpoints and Secrets. `named` are the Secrets that endpoints name; `None` before
+    /// the first list of endpoints was compiled.
+    ///
+    /// # Errors
+    /// The directory can't be read. Later on that heals.
+    pub fn open(
+        folder: &Path,
+        named: watch::Receiver<Option<Arc<NamedSecrets>>>,
+        updates: mpsc::Sender<Update>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, OpenError> {
+        fs::read_dir(folder).map_err(|source| OpenError { folder: folder.to_owned(), source })?;
         let watcher =
-            Watcher { folder: Folder::new(folder), state: State::default(), shown: Arc::clone(&shown), metrics };
+            Watcher { folder: Folder::new(folder.to_owned()), state: State::default(), shown: Arc::default(), metrics };
+        Ok(Self { watcher, updates, named })
+    }
+
+    /// Endpoints with their statuses, for the admin port.
+    #[must_use]
+    pub fn endpoints(&self) -> Arc<ArcSwap<Vec<Value>>> {
+        Arc::clone(&self.watcher.shown.endpoints)
+    }
+
+    /// Reads for ever, and shows the statuses that are reported; ends when the controller has ended.
+    pub async fn run(self, reports: mpsc::Receiver<Vec<Report>>) {
+        let Self { watcher, updates, named } = self;
+        watcher.metrics.set_leader(true);
+        let shown = Arc::clone(&watcher.shown);
         // Side by side: the controller may wait for one while the other waits for it.
         tokio::join!(watcher.run(updates, named), shown.run(reports));
     }
 }
 
+#[derive(Debug)]
 struct Watcher {
     folder: Folder,
     state: State,
@@ -246,7 +260,7 @@ fn uid(endpoint: &EndpointRef) -> String {
 }
 
 /// The statuses for the log and the admin port.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shown {
     /// The endpoints that are there; with what is shown of them, once they have a status.
     statuses: Mutex<BTreeMap<EndpointRef, Option<Value>>>,

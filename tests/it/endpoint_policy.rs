@@ -10,22 +10,19 @@ use crate::support::stage::{KEY, PUSH, Stage};
 fn paths_outside_the_namespace_need_allow_path() {
     let stage = Stage::new();
     let foreign = format!("/{}-other/hook", stage.namespace);
-    {
-        let operator = stage.operator(&[]);
-        stage.github("github", json!({"path": foreign}));
-        let message = stage.expect("github", "Accepted", "False", "PathNotAllowed");
-        assert!(message.contains("spec.path") && message.contains("--allow-path"), "{message}");
-        assert_eq!(operator.send(&sign::github(&foreign, KEY, "push", "1", PUSH)).status, 404);
-    }
-    {
-        let other = format!("elsewhere={foreign}");
-        let _operator = stage.operator(&["--lease-name", "b", "--allow-path", &other]);
-        // A change that the new operator must have judged.
-        stage.github("github", json!({"path": foreign, "suspend": true}));
-        stage.expect("github", "Accepted", "False", "PathNotAllowed");
-    }
+    let mut operator = stage.operator(&[]);
+    stage.github("github", json!({"path": foreign}));
+    let message = stage.expect("github", "Accepted", "False", "PathNotAllowed");
+    assert!(message.contains("spec.path") && message.contains("--allow-path"), "{message}");
+    assert_eq!(operator.send(&sign::github(&foreign, KEY, "push", "1", PUSH)).status, 404);
+    assert_eq!(operator.stop(), Some(0));
+    let mut operator = stage.operator(&["--allow-path", &format!("elsewhere={foreign}")]);
+    // A change that the new operator must have judged.
+    stage.github("github", json!({"path": foreign, "suspend": true}));
+    stage.expect("github", "Accepted", "False", "PathNotAllowed");
+    assert_eq!(operator.stop(), Some(0));
     let mine = format!("{}={foreign}", stage.namespace);
-    let operator = stage.operator(&["--lease-name", "c", "--allow-path", "/not/this", "--allow-path", &mine]);
+    let operator = stage.operator(&["--allow-path", "/not/this", "--allow-path", &mine]);
     stage.github("github", json!({"path": foreign}));
     stage.ready("github");
     assert_eq!(operator.send(&sign::github(&foreign, KEY, "push", "1", PUSH)).status, 200);

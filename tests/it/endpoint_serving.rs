@@ -207,13 +207,13 @@ fn the_status_tells_what_is_served() {
 #[test]
 fn an_operator_that_starts_again_writes_no_status_that_is_there() {
     let stage = Stage::new();
-    let operator = stage.operator(&[]);
+    let mut operator = stage.operator(&[]);
     stage.github("github", json!({}));
     stage.ready("github");
-    drop(operator);
+    assert_eq!(operator.stop(), Some(0));
     let version = |stage: &Stage| stage.get("github").unwrap()["metadata"]["resourceVersion"].clone();
     let before = version(&stage);
-    let operator = stage.operator(&["--lease-name", "another-holder"]);
+    let operator = stage.operator(&[]);
     eventually(Duration::from_secs(5), "it leads", || {
         if operator.metric("jethook_leader") == Some(1.0) { Ok(()) } else { Err(operator.log()) }
     });

@@ -13,7 +13,7 @@ fn a_typo_in_provider_names_the_nearest() {
     stage.github("github", json!({"provider": "githbu"}));
     let message = stage.expect("github", "Accepted", "False", "UnknownProvider");
     assert!(message.contains("spec.provider") && message.contains("githbu"), "{message}");
-    assert!(message.contains("did you mean github"), "{message}");
+    assert!(message.contains("did you mean \"github\"?"), "{message}");
     stage.expect("github", "Ready", "False", "UnknownProvider");
     stage.expect("github", "Stalled", "True", "UnknownProvider");
     stage.expect("github", "Programmed", "False", "Pending");

@@ -109,20 +109,21 @@ fn a_missing_stream_is_told_and_heals() {
 fn a_subject_that_the_stream_does_not_capture_is_told() {
     let (stage, flags) = stage_and_flags();
     let flags: Vec<_> = flags.iter().map(String::as_str).collect();
-    let operator = stage.operator(&flags);
     nats().create_stream(named(&stage, "narrow"));
-    let mut spec = target(&stage, "narrow");
-    spec["target"]["subject"] = json!(format!("own-{}.wide.{{event}}", stage.namespace));
-    stage.github("narrow", spec.clone());
-    let message = stage.expect("narrow", "TargetReady", "False", "SubjectNotCaptured");
-    assert!(message.contains(&format!("own-{}.wide.>", stage.namespace)), "{message}");
-    assert_eq!(operator.send(&stage.push("narrow", "1")).status, 503);
-    // Another stream takes the subject: the event must not slip into it.
     nats().create_stream(named(&stage, "wide"));
-    stage.github("second", spec);
-    let message = stage.expect("second", "TargetReady", "False", "SubjectCapturedByOther");
+    let operator = stage.operator(&flags);
+    let mut spec = target(&stage, "narrow");
+    spec["target"]["subject"] = json!(format!("own-{}.nobodys.{{event}}", stage.namespace));
+    stage.github("lost", spec.clone());
+    let message = stage.expect("lost", "TargetReady", "False", "SubjectNotCaptured");
+    assert!(message.contains(&format!("own-{}.nobodys.>", stage.namespace)), "{message}");
+    assert_eq!(operator.send(&stage.push("lost", "1")).status, 503);
+    // Another stream takes the subject: the event must not slip into it.
+    spec["target"]["subject"] = json!(format!("own-{}.wide.{{event}}", stage.namespace));
+    stage.github("strayed", spec);
+    let message = stage.expect("strayed", "TargetReady", "False", "SubjectCapturedByOther");
     assert!(message.contains(&format!("{}-wide", stage.stream)), "it names the stream: {message}");
-    assert_eq!(operator.send(&stage.push("second", "1")).status, 503);
+    assert_eq!(operator.send(&stage.push("strayed", "1")).status, 503);
     assert_eq!(nats().stored(&format!("{}-wide", stage.stream)).len(), 0);
 }
 
@@ -130,7 +131,7 @@ fn a_subject_that_the_stream_does_not_capture_is_told() {
 fn a_subject_that_the_user_may_not_publish_to_is_told() {
     let server = Nats::start(
         "authorization { users: [\n\
-         { user: jethook, password: pw, permissions: { publish: { deny: [\"events-*.*.forbidden.>\"] } } }\n\
+         { user: jethook, password: pw, permissions: { publish: { deny: [\"*.*.forbidden.>\"] } } }\n\
          { user: admin, password: pw } ] }",
     );
     let stage = Stage::of_files_with(&server.url());

@@ -8,8 +8,13 @@
     reason = "a test fails by a panic, and nothing imports it"
 )]
 
+mod answers;
+mod clients;
 mod cluster;
 mod crd;
+mod delivery_identity;
+mod delivery_message;
+mod delivery_signature;
 mod election;
 mod endpoint_kubectl;
 mod endpoint_policy;
@@ -17,7 +22,10 @@ mod endpoint_secrets;
 mod endpoint_serving;
 mod endpoint_spec;
 mod endpoint_target;
+mod flags_network;
+mod flags_receiver;
 mod generated;
+mod receiver;
 mod status;
 mod support;
 mod tidy;

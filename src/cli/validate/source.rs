@@ -99,7 +99,8 @@ fn manifests_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let is_manifest = path.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json");
-        if is_manifest && path.is_file() {
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if is_manifest && !is_hidden && path.is_file() {
             paths.push(path);
         }
     }
@@ -191,7 +192,7 @@ fn tell_if_twice(objects: &Objects<'_>, object: &Object<'_>, findings: &mut Find
     };
     if let Some(first) = objects.all.iter().find(is_same) {
         let message =
-            format!("the same object is at {}:{} too; the last one counts", first.file, first.manifest.place().line);
+            format!("the same object is at {}:{} too; describe it once", first.file, first.manifest.place().line);
         findings.add(Level::Error, object, "metadata.name", None, &message);
     }
 }

@@ -8,6 +8,7 @@ pub mod nats;
 pub mod operator;
 pub mod proxy;
 pub mod reaper;
+pub mod receiver;
 pub mod runtime;
 pub mod sign;
 pub mod stage;

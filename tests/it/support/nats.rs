@@ -168,7 +168,9 @@ impl Nats {
     #[track_caller]
     pub fn jetstream_as(&self, options: ConnectOptions) -> Context {
         let connect = || block_on(options.clone().connect(self.url())).map_err(|error| error.to_string());
-        jetstream::new(eventually(SOON, "a client connects", connect).0)
+        let client = eventually(SOON, "a client connects", connect).0;
+        // A context starts a task.
+        block_on(async { jetstream::new(client) })
     }
 
     /// Creates a stream as a tenant's own tools would.
@@ -218,6 +220,9 @@ pub fn stored_in(context: &Context, name: &str) -> Vec<Stored> {
         let Ok(stream) = context.get_stream(name).await else { return Vec::new() };
         let state = &stream.cached_info().state;
         let mut all = Vec::new();
+        if state.messages == 0 {
+            return all;
+        }
         for sequence in state.first_sequence..=state.last_sequence {
             let message = stream.get_raw_message(sequence).await.unwrap();
             let header = |(name, values): (&async_nats::HeaderName, &Vec<async_nats::HeaderValue>)| {
