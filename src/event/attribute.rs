@@ -25,8 +25,7 @@ pub(super) fn headers(
     ids: &Ids,
     received: Timestamp,
 ) -> Headers {
-    let mut headers = Headers::with_room();
-    headers.add("Nats-Msg-Id", &ids.message);
+    let mut headers = Headers::of(&ids.message);
     headers.add("Nats-Expected-Stream", &plan.stream);
     cloud_event(&mut headers, provider, plan, verified, delivery, ids, received);
     headers.add("http-method", delivery.method.as_str());

@@ -1,26 +1,34 @@
-//! The headers of a message: one text that holds no byte which NATS headers can't carry.
+//! The headers of a message: one block of lines that holds no byte which NATS headers can't carry.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::{Error, StringDeserializer};
 
-/// Names and values in the order of their making, a name as often as it has values. Values are printable ASCII, blanks and
-/// tabs. Kept in one text, and made into the client's map for each try to publish: that map can't be sent twice.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The header that every message begins with.
+const FIRST: &str = "Nats-Msg-Id";
+const LINE_END: &str = "\r\n";
+
+/// Names and values in the order of their making, a name as often as it has values, as they stand on the wire. Values are
+/// printable ASCII, blanks and tabs.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Headers {
-    text: String,
-    /// Each name, and where its value ends in the text.
-    parts: Vec<(HeaderName, usize)>,
+    block: String,
 }
 
 impl Headers {
-    pub(super) fn with_room() -> Self {
-        Self { text: String::with_capacity(1024), parts: Vec::with_capacity(24) }
+    /// Begins with the message id.
+    pub(super) fn of(message_id: &str) -> Self {
+        let mut headers = Self { block: String::with_capacity(1024) };
+        headers.add(FIRST, message_id);
+        headers
     }
 
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.spans().map(|(name, value)| (AsRef::<str>::as_ref(name), value))
+        self.block.split_terminator(LINE_END).filter_map(|line| line.split_once(": "))
     }
 
     /// The first value of a name, spelt exactly so.
@@ -29,60 +37,64 @@ impl Headers {
         self.iter().find_map(|(its, value)| (its == name).then_some(value))
     }
 
-    /// The map that async-nats sends.
+    /// What async-nats sends: `name: value` and a line end for each header of its map. That hash map of owned strings
+    /// costs as much as the rest of a publish, so the whole block goes as the value of its first header. Deserialising
+    /// makes a value that may hold line ends; the other ways refuse them, or panic.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "name and value are typed: nothing is left to panic on")]
     pub fn to_map(&self) -> HeaderMap {
+        let block = self.block.strip_suffix(LINE_END).unwrap_or_default();
+        let (_, value) = block.split_once(": ").unwrap_or_default();
+        let value: StringDeserializer<Error> = value.to_owned().into_deserializer();
         let mut map = HeaderMap::new();
-        for (name, value) in self.spans() {
-            // Never refused: the text holds neither CR nor LF.
-            if let Ok(value) = value.parse::<HeaderValue>() {
-                map.append(name.clone(), value);
-            }
+        // A string always deserialises as one.
+        if let Ok(value) = HeaderValue::deserialize(value) {
+            map.insert(HeaderName::from_static(FIRST), value);
         }
         map
     }
 
-    fn spans(&self) -> impl Iterator<Item = (&HeaderName, &str)> {
-        let mut from = 0;
-        self.parts.iter().map(move |(name, end)| {
-            let value = self.text.get(from..*end).unwrap_or_default();
-            from = *end;
-            (name, value)
-        })
-    }
-
     /// Adds a header of ours. What its value could hold of other bytes is percent-encoded.
     pub(super) fn add(&mut self, name: &'static str, value: &str) {
-        self.push(HeaderName::from_static(name), value.as_bytes(), is_printable);
+        self.push(name, value.as_bytes(), is_printable);
     }
 
     /// Adds a header of ours whose value is formatted.
-    pub(super) fn add_shown(&mut self, name: &'static str, value: &impl std::fmt::Display) {
+    pub(super) fn add_shown(&mut self, name: &'static str, value: &impl Display) {
         self.add(name, &value.to_string());
     }
 
     /// Adds a `CloudEvents` attribute: encoded as the NATS binding says, blanks, `"` and `%` as well.
     pub(super) fn add_attribute(&mut self, name: &'static str, value: &str) {
-        self.push(HeaderName::from_static(name), value.as_bytes(), is_plain);
+        self.push(name, value.as_bytes(), is_plain);
     }
 
     /// Adds a header of the request under a name that was made from its own; a name that NATS can't carry is left out.
     pub(super) fn add_named(&mut self, name: &str, value: &[u8]) {
-        if let Ok(name) = name.parse() {
+        if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') {
             self.push(name, value, is_printable);
         }
     }
 
-    fn push(&mut self, name: HeaderName, value: &[u8], is_kept: fn(u8) -> bool) {
+    fn push(&mut self, name: &str, value: &[u8], is_kept: fn(u8) -> bool) {
+        self.block.push_str(name);
+        self.block.push_str(": ");
+        match std::str::from_utf8(value) {
+            Ok(text) if value.iter().all(|byte| is_kept(*byte)) => self.block.push_str(text),
+            _ => self.push_encoded(value, is_kept),
+        }
+        self.block.push_str(LINE_END);
+    }
+
+    fn push_encoded(&mut self, value: &[u8], is_kept: fn(u8) -> bool) {
         for &byte in value {
             if is_kept(byte) {
-                self.text.push(char::from(byte));
+                self.block.push(char::from(byte));
             } else {
                 // Writing to a string can't fail.
-                let _ = write!(self.text, "%{byte:02X}");
+                let _ = write!(self.block, "%{byte:02X}");
             }
         }
-        self.parts.push((name, self.text.len()));
     }
 }
 
@@ -107,7 +119,7 @@ mod tests {
 
     #[test]
     fn values_are_encoded_as_their_header_asks() {
-        let mut headers = Headers::default();
+        let mut headers = Headers::of("id");
         headers.add("a", "x y\t%\"\r\n\u{0}é");
         headers.add_attribute("b", "Euro € 😀 \"%\" ~!");
         headers.add_named("http-x", b"\xff\x7f ok");
@@ -117,6 +129,7 @@ mod tests {
         assert_eq!(
             all,
             [
+                ("Nats-Msg-Id", "id"),
                 ("a", "x y\t%\"%0D%0A%00%C3%A9"),
                 // It begins as the example of the NATS binding does.
                 ("b", "Euro%20%E2%82%AC%20%F0%9F%98%80%20%22%25%22%20~!"),
@@ -127,16 +140,28 @@ mod tests {
     }
 
     #[test]
-    fn the_map_has_all_values_of_a_name() {
-        let mut headers = Headers::default();
+    fn the_map_is_the_block() {
+        let mut headers = Headers::of("id");
         headers.add_named("http-x", b"1");
-        headers.add("Nats-Msg-Id", "id");
         headers.add_named("http-x", b"2");
         let map = headers.to_map();
-        assert_eq!(map.len(), 2);
-        assert_eq!(map.get_all("http-x").map(HeaderValue::as_str).collect::<Vec<_>>(), ["1", "2"]);
-        assert_eq!(map.get("Nats-Msg-Id").map(HeaderValue::as_str), Some("id"));
+        let sent: String = map
+            .iter()
+            .flat_map(|(name, values)| {
+                values.iter().map(move |value| format!("{}: {}\r\n", AsRef::<str>::as_ref(name), value.as_str()))
+            })
+            .collect();
+        assert_eq!(sent, "Nats-Msg-Id: id\r\nhttp-x: 1\r\nhttp-x: 2\r\n");
         assert_eq!(headers.get("http-x"), Some("1"));
         assert_eq!(headers.get("nats-msg-id"), None);
+    }
+
+    #[test]
+    fn no_value_ends_its_line() {
+        let mut headers = Headers::of("a\r\nNats-Rollup: all");
+        headers.add_named("http-x", b"1\r\nNats-TTL: 1s\n\r");
+        headers.add_named("http-x: y\r\nNats-TTL", b"1s");
+        let names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["Nats-Msg-Id", "http-x"]);
     }
 }

@@ -4,16 +4,21 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use async_nats::jetstream::publish::PublishAck;
-use async_nats::jetstream::response::Response;
+use async_nats::jetstream::Error;
 use async_nats::{Message, StatusCode, Subject};
+use serde::Deserialize;
 use tokio::sync::oneshot;
 
 /// What came back for a publish.
 #[derive(Debug)]
 pub(super) enum Reply {
-    /// The stream's answer.
-    Ack(PublishAck),
+    /// The stream has it.
+    Ack {
+        /// Under this sequence.
+        sequence: u64,
+        /// Since an earlier publish of the same id.
+        is_duplicate: bool,
+    },
     /// The stream's refusal: its `err_code`.
     Refused(u64),
     /// Nobody listens on the subject.
@@ -120,10 +125,20 @@ fn read(message: &Message) -> Option<Reply> {
     if message.status == Some(StatusCode::NO_RESPONDERS) {
         return Some(Reply::NoResponders);
     }
-    match serde_json::from_slice::<Response<PublishAck>>(&message.payload) {
-        Ok(Response::Ok(ack)) => Some(Reply::Ack(ack)),
-        Ok(Response::Err { error }) => Some(Reply::Refused(error.error_code().0)),
-        Err(_) => None,
+    // What matters of `PublishAck` and of the error beside it, read without a copy: there is one for each event.
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(default)]
+        seq: u64,
+        #[serde(default)]
+        duplicate: bool,
+        error: Option<Error>,
+    }
+    let answer: Answer = serde_json::from_slice(&message.payload).ok()?;
+    match answer.error {
+        Some(error) => Some(Reply::Refused(error.error_code().0)),
+        None if answer.seq > 0 => Some(Reply::Ack { sequence: answer.seq, is_duplicate: answer.duplicate }),
+        None => None,
     }
 }
 
@@ -188,7 +203,7 @@ mod tests {
             pending.reply.try_recv()
         };
         match get(None, r#"{"stream":"WEBHOOKS","seq":7,"duplicate":true}"#) {
-            Ok(Reply::Ack(ack)) => assert_eq!((ack.sequence, ack.duplicate), (7, true)),
+            Ok(Reply::Ack { sequence, is_duplicate }) => assert_eq!((sequence, is_duplicate), (7, true)),
             other => panic!("{other:?}"),
         }
         let error =
@@ -204,7 +219,7 @@ mod tests {
         acks.hand_over(&message(pending.number(), None, "hello"));
         assert!(pending.reply.try_recv().is_err());
         acks.hand_over(&message(pending.number(), None, r#"{"stream":"S","seq":1}"#));
-        assert!(matches!(pending.reply.try_recv(), Ok(Reply::Ack(_))));
+        assert!(matches!(pending.reply.try_recv(), Ok(Reply::Ack { .. })));
     }
 
     #[test]

@@ -264,10 +264,10 @@ impl Publisher {
         let Inner { link, shared, .. } = &*self.0;
         outgoing.pending = None;
         match reply {
-            Reply::Ack(ack) => {
+            Reply::Ack { sequence, is_duplicate } => {
                 gate.answered();
                 shared.denials.forget(&outgoing.subject);
-                Attempt::Stored(Stored { sequence: ack.sequence, is_duplicate: ack.duplicate })
+                Attempt::Stored(Stored { sequence, is_duplicate })
             }
             Reply::Refused(code) => {
                 gate.answered();
