@@ -50,8 +50,7 @@ pub trait Publish: Clone + 'static {
     fn publish(
         &self,
         event: Event,
-        stream: &Arc<str>,
-        usage: &Arc<Usage>,
+        usage: &Usage,
         began: Instant,
         time_limit: Duration,
     ) -> impl Future<Output = Result<Stored, NotStored>>;
@@ -64,12 +63,11 @@ impl Publish for Publisher {
     async fn publish(
         &self,
         event: Event,
-        stream: &Arc<str>,
-        usage: &Arc<Usage>,
+        usage: &Usage,
         began: Instant,
         time_limit: Duration,
     ) -> Result<Stored, NotStored> {
-        Self::publish(self, event, stream, usage, began, time_limit).await
+        Self::publish(self, event, usage, began, time_limit).await
     }
 
     async fn drain(&self, deadline: Instant) {
@@ -179,12 +177,12 @@ impl Receiver {
     ///
     /// # Errors
     /// What is wrong with the configuration, naming the flag.
-    pub fn start<P, E, C, F>(config: &ReceiverConfig, parts: Parts, connect: C) -> Result<Self, StartError>
+    pub fn start<C, F, P, E>(config: &ReceiverConfig, parts: Parts, connect: C) -> Result<Self, StartError>
     where
-        P: Publish,
-        E: std::error::Error + Send + Sync + 'static,
         C: Fn() -> F + Clone + Send + 'static,
         F: Future<Output = Result<P, E>>,
+        P: Publish,
+        E: std::error::Error + Send + Sync + 'static,
     {
         if config.max_body_memory / 2 < config.max_body_size {
             return Err(StartError::BodyMemory { memory: config.max_body_memory, body: config.max_body_size });
@@ -257,23 +255,23 @@ fn worker_count(config: &ReceiverConfig) -> usize {
     }
 }
 
-fn start_worker<P, E, C, F>(
+fn start_worker<C, F, P, E>(
     number: usize,
     shared: &Arc<Shared>,
     health: &Health,
     connect: C,
 ) -> Result<(accept::Lane, oneshot::Receiver<()>), StartError>
 where
-    P: Publish,
-    E: std::error::Error + Send + Sync + 'static,
     C: Fn() -> F + Send + 'static,
     F: Future<Output = Result<P, E>>,
+    P: Publish,
+    E: std::error::Error + Send + Sync + 'static,
 {
     let name = format!("worker {number}");
     let pulse = health.pulse(name.clone(), Timestamp::now());
     let (sockets, received) = mpsc::channel(LANE);
     let shared = Arc::clone(shared);
-    let prepare = move || async move {
+    let prepare = async move || {
         use_shard(number);
         connect().await.map_err(|error| StartError::Publisher(Box::new(error)))
     };
@@ -291,7 +289,7 @@ fn start_acceptor(
     let pulse = health.pulse("acceptor", Timestamp::now());
     let (stop, stopping) = oneshot::channel();
     let (tls, cap) = (shared.tls.clone(), Arc::clone(cap));
-    let prepare = move || async move {
+    let prepare = async move || {
         if let Some(tls) = tls {
             drop(tokio::spawn(tls.watch()));
         }

@@ -12,16 +12,16 @@ use super::StartError;
 /// Threads beside each runtime that verify large bodies, read files and look up names.
 const BLOCKING_THREADS: usize = 4;
 
-/// Starts a thread and waits until `prepare` has run there, inside its runtime; then `serve` runs there to its end, which
-/// the returned channel tells.
-pub(super) fn start<T, G, F>(
+/// Starts a thread and waits until `prepare` has run in its runtime; then `serve` runs there to its end, which the returned
+/// channel tells.
+pub(super) fn start<T, P, S>(
     name: String,
-    prepare: impl FnOnce() -> G + Send + 'static,
-    serve: impl FnOnce(T) -> F + Send + 'static,
+    prepare: impl FnOnce() -> P + Send + 'static,
+    serve: impl FnOnce(T) -> S + Send + 'static,
 ) -> Result<oneshot::Receiver<()>, StartError>
 where
-    G: Future<Output = Result<T, StartError>>,
-    F: Future<Output = ()>,
+    P: Future<Output = Result<T, StartError>>,
+    S: Future<Output = ()>,
 {
     let (ended, ending) = oneshot::channel::<()>();
     let (started, starting) = sync_channel(1);

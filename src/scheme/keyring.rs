@@ -95,7 +95,7 @@ pub(super) enum Purpose {
 impl Keyring {
     pub(super) fn new(plan: &Plan, keys: Vec<Key>, purpose: Purpose) -> (Self, Vec<KeyFault>) {
         let mut faults = Vec::new();
-        let decoded = decode_all(plan, keys, &mut faults);
+        let decoded = decode_all(plan, keys, purpose, &mut faults);
         let mut ring = Self::default();
         for key_plan in &plan.keys {
             let constants = key_plan.spec.constant.iter().filter(|_| purpose == Purpose::Verify);
@@ -212,14 +212,21 @@ pub(super) fn standard_secret(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     (!key.is_empty()).then_some(key)
 }
 
-fn decode_all(plan: &Plan, keys: Vec<Key>, faults: &mut Vec<KeyFault>) -> BTreeMap<String, Vec<Held<Secret>>> {
+fn decode_all(
+    plan: &Plan,
+    keys: Vec<Key>,
+    purpose: Purpose,
+    faults: &mut Vec<KeyFault>,
+) -> BTreeMap<String, Vec<Held<Secret>>> {
     let mut decoded: BTreeMap<String, Vec<Held<Secret>>> = BTreeMap::new();
     for Key { index, r#use, secret } in keys {
         let Some(key_plan) = plan.keys.iter().find(|plan| plan.r#use == r#use) else {
             faults.push(KeyFault { index, message: format!("no key has the use `{}` here", r#use) });
             continue;
         };
-        match decode(key_plan, &secret) {
+        // A private key for signing may come as PEM whatever form the entry's public key has.
+        let is_pem = purpose == Purpose::Sign && secret.expose().starts_with(b"-----BEGIN");
+        match if is_pem { Ok(secret) } else { decode(key_plan, &secret) } {
             Ok(key) => decoded.entry(r#use).or_default().push(Held { index: Some(index), key }),
             Err(message) => faults.push(KeyFault { index, message }),
         }

@@ -29,6 +29,8 @@ pub(super) struct Plan {
     pub(super) forms: Vec<(String, PointerSet)>,
     /// Which of the JSON pointers stands for the items.
     pub(super) each: Option<usize>,
+    /// The pointer to them as the entry writes it.
+    pub(super) each_text: Option<String>,
     pub(super) url: Option<PublicUrl>,
     pub(super) time: Option<TimePlan>,
     pub(super) header_list: Option<HeaderListPlan>,

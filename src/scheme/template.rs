@@ -125,11 +125,6 @@ impl Place {
             Self::Form | Self::FormSorted { .. } | Self::FormField(_) | Self::FormPointer(_) | Self::SoleForm(_)
         )
     }
-
-    /// Whether it depends on the request at all.
-    pub(crate) fn is_constant(&self) -> bool {
-        matches!(self, Self::Literal(_))
-    }
 }
 
 impl Expr {

@@ -102,6 +102,7 @@ impl Compiler<'_> {
             xml: places.xml,
             forms: places.forms,
             each,
+            each_text: spec.each.clone(),
             url,
             time,
             header_list,
