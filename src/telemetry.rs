@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{LogConfig, LogFormat};
 
@@ -15,8 +16,9 @@ const SILENCED: [&str; 2] = ["kube_client::client=off", "kube_runtime::watcher=o
 /// # Errors
 /// A sentence that names the flag, when the filter does not parse or logs were set up before.
 pub fn init(config: &LogConfig) -> Result<(), String> {
+    let directives = directives(&config.log);
     let mut filter =
-        EnvFilter::builder().parse(&config.log).map_err(|error| format!("--log {}: {error}", config.log))?;
+        EnvFilter::builder().parse(&directives).map_err(|error| format!("--log {}: {error}", config.log))?;
     for target in SILENCED {
         filter = filter.add_directive(target.parse().map_err(|error| format!("logs can't be set up: {error}"))?);
     }
@@ -28,4 +30,26 @@ pub fn init(config: &LogConfig) -> Result<(), String> {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
     };
     started.map_err(|error| format!("logs can't be set up: {error}"))
+}
+
+/// A level alone is jethook's own; libraries then only warn: what they say below that can hold a request's bytes. The NATS
+/// client complains of every try to connect, several a second, of which jethook itself tells the first.
+fn directives(log: &str) -> String {
+    match log.parse::<LevelFilter>() {
+        Ok(level) => format!("{},async_nats=off,jethook={level}", level.min(LevelFilter::WARN)),
+        Err(_) => log.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_alone_is_jethooks_own() {
+        assert_eq!(directives("debug"), "warn,async_nats=off,jethook=debug");
+        assert_eq!(directives("error"), "error,async_nats=off,jethook=error");
+        assert_eq!(directives("off"), "off,async_nats=off,jethook=off");
+        assert_eq!(directives("info,async_nats=debug"), "info,async_nats=debug");
+    }
 }

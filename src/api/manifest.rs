@@ -7,9 +7,16 @@ use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
 
 /// One object of a file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Manifest {
     node: Node,
+}
+
+impl fmt::Debug for Manifest {
+    /// Only where it is: it may be a Secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manifest").field("place", &self.node.place).finish_non_exhaustive()
+    }
 }
 
 /// A place in a file, counted from 1.
@@ -87,20 +94,20 @@ impl Manifest {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Node {
     place: Place,
     content: Content,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Content {
     Scalar(Value),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Key {
     place: Place,
     text: String,
@@ -355,5 +362,9 @@ on: yes
             assert!(error.place.is_some_and(|place| place.line >= line - 1), "{text:?}: {error:?}");
             assert!(!error.message.contains("hunter"), "{error}");
         }
+        assert_eq!(
+            format!("{:?}", read("a: hunter2").unwrap()),
+            "[Manifest { place: Place { line: 1, column: 1 }, .. }]"
+        );
     }
 }

@@ -3,6 +3,7 @@
 mod crd;
 mod failure;
 mod providers;
+mod run;
 mod send;
 mod tail;
 mod validate;
@@ -25,6 +26,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Run the operator: watch endpoints, receive deliveries, store events
+    Run(Box<crate::config::RunConfig>),
     /// Check manifests without a cluster: schema, rules, catalogue, policy, and the paths among the files given
     Validate(validate::Args),
     /// Print the CustomResourceDefinitions as YAML
@@ -74,6 +77,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Validate(args) => validate::run(&args),
         Command::Crd(args) => crd::run(args),
+        Command::Run(config) => run::run(*config),
         Command::Providers(args) => providers::run(args),
         Command::Send(args) => send::run(args),
         Command::Tail(args) => tail::run(args),

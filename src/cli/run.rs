@@ -4,18 +4,345 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, install_crypto};
 use crate::admin::{self, Admin};
-use crate::config::RunConfig;
-use crate::controller;
-use crate::health::Health;
+use crate::config::{self, RunConfig};
+use crate::controller::core::{Core, NamedSecrets, Notice, Report, Update};
+use crate::controller::kube::Cluster;
+use crate::controller::manifests::Manifests;
+use crate::controller::notice::{Announcer, Refused};
+use crate::controller::report::Reporter;
+use crate::controller::secrets::SecretReader;
+use crate::controller::{self, Links, endpoints, kube, lease};
+use crate::health::{Gate, Health};
 use crate::metrics::Metrics;
-use crate::receiver::Receiver;
-use crate::route::{Routes, Settings};
-use crate::{store, telemetry};
+use crate::receiver::{Parts, Receiver, RefusalNotice};
+use crate::route::Routes;
+use crate::store::{self, Denials, PublishLimits, Publisher, StreamLines, Streams};
+use crate::stream::{Connection, View, Wanted};
+use crate::telemetry;
+
+/// Updates that may wait for the controller; a source then waits.
+const UPDATES_MAX: usize = 1024;
+/// Batches of statuses, and notices, that may wait for their writer.
+const REPORTS_MAX: usize = 64;
+const NOTICES_MAX: usize = 1024;
+/// How long giving back the Lease may take.
+const RELEASE_MAX: Duration = Duration::from_secs(3);
+
+pub(super) fn run(config: RunConfig) -> Result<ExitCode, Failure> {
+    telemetry::init(&config.log).map_err(Failure::Usage)?;
+    install_crypto();
+    // The controller's own runtime: whatever it does, no delivery waits for it.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("controller")
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("no runtime: {error}")))?;
+    runtime.block_on(operate(config))?;
+    runtime.shutdown_timeout(RELEASE_MAX);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts all parts, serves until SIGTERM or SIGINT, and ends in order: unready, drained, Lease given back.
+async fn operate(config: RunConfig) -> Result<(), Failure> {
+    let mut stop = Signals::listen()?;
+    let wires = Wires::new(&config)?;
+    let health = Health::default();
+    let serving = health.gate("serving");
+    let listener = admin::bind(config.admin_listen).await.map_err(Failure::Usage)?;
+    let (notices, refusals) = mpsc::channel(NOTICES_MAX);
+    let denials = Arc::<Denials>::default();
+    let receiver = start_receiver(&config, &wires, &health, notices, &denials)?;
+    let streams = Streams::connect(
+        &config.nats,
+        config.stream.clone(),
+        owner(&config),
+        Arc::clone(&denials),
+        Arc::clone(&wires.metrics),
+    )
+    .await
+    .map_err(|error| Failure::Usage(error.to_string()))?;
+
+    let source = Source::start(&config, &wires, refusals).await?;
+    let endpoints = source.endpoints.clone();
+    let core =
+        Core::new(controller::settings(&config).map_err(Failure::Usage)?, Arc::clone(&wires.metrics), Timestamp::now());
+    let links = Links {
+        updates: wires.updates_in,
+        routes: wires.routes.clone(),
+        reports: source.reports.clone(),
+        notices: source.notices.clone(),
+        named_secrets: wires.named_secrets,
+        wanted: wires.wanted,
+        complete: health.gate("endpoints"),
+        pulse: health.pulse("controller", Timestamp::now()),
+    };
+    tokio::spawn(controller::run(core, Arc::clone(&wires.metrics), links));
+    tokio::spawn(streams.run(StreamLines {
+        wanted: wires.wanted_in,
+        leading: source.leading.clone(),
+        view: wires.view,
+    }));
+    tokio::spawn(pass_views(wires.view_in, wires.updates.clone(), health.gate("nats")));
+    tokio::spawn(admin::serve(listener, Admin { health, metrics: Arc::clone(&wires.metrics), endpoints }));
+    serving.open();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        receiver = %receiver.local_address(),
+        admin = %config.admin_listen,
+        "jethook runs"
+    );
+    stop.wait().await;
+    tracing::info!("stopping: unready from now on");
+    serving.close();
+    receiver.shutdown().await;
+    source.end().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What marks the default stream as this operator's own.
+fn owner(config: &RunConfig) -> String {
+    match &config.source.cluster_name {
+        Some(cluster) => format!("{cluster}/{}", config.source.lease_name),
+        None => config.source.lease_name.clone(),
+    }
+}
+
+/// The channels between the parts.
+struct Wires {
+    metrics: Arc<Metrics>,
+    routes: Routes,
+    updates: mpsc::Sender<Update>,
+    updates_in: mpsc::Receiver<Update>,
+    named_secrets: watch::Sender<Option<Arc<NamedSecrets>>>,
+    named_secrets_in: watch::Receiver<Option<Arc<NamedSecrets>>>,
+    wanted: watch::Sender<Arc<Wanted>>,
+    wanted_in: watch::Receiver<Arc<Wanted>>,
+    view: watch::Sender<Arc<View>>,
+    view_in: watch::Receiver<Arc<View>>,
+}
+
+impl Wires {
+    fn new(config: &RunConfig) -> Result<Self, Failure> {
+        store::check(&config.nats).map_err(|error| Failure::Usage(error.to_string()))?;
+        let (updates, updates_in) = mpsc::channel(UPDATES_MAX);
+        let (named_secrets, named_secrets_in) = watch::channel(None);
+        let (wanted, wanted_in) = watch::channel(Arc::default());
+        let (view, view_in) = watch::channel(Arc::default());
+        Ok(Self {
+            metrics: Arc::default(),
+            routes: Routes::default(),
+            updates,
+            updates_in,
+            named_secrets,
+            named_secrets_in,
+            wanted,
+            wanted_in,
+            view,
+            view_in,
+        })
+    }
+}
+
+fn start_receiver(
+    config: &RunConfig,
+    wires: &Wires,
+    health: &Health,
+    notices: mpsc::Sender<RefusalNotice>,
+    denials: &Arc<Denials>,
+) -> Result<Receiver, Failure> {
+    let count = |flag: u32| usize::try_from(flag).unwrap_or(usize::MAX);
+    let limits = PublishLimits {
+        inflight_max: count(config.receiver.max_inflight_publishes),
+        reconnect_wait: config.receiver.reconnect_wait,
+        reconnect_waiters_max: count(config.receiver.reconnect_waiters),
+    };
+    let shared = Arc::new(store::Shared::new(limits, Arc::clone(denials), Arc::clone(&wires.metrics)));
+    let nats = Arc::new(config.nats.clone());
+    let connect = move || {
+        let (nats, shared) = (Arc::clone(&nats), Arc::clone(&shared));
+        async move { Publisher::connect(&nats, shared).await }
+    };
+    let parts =
+        Parts { routes: wires.routes.clone(), metrics: Arc::clone(&wires.metrics), health: health.clone(), notices };
+    Receiver::start(&config.receiver, parts, connect).map_err(|error| Failure::Usage(chain(&error)))
+}
+
+/// The error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    line
+}
+
+/// Tells the controller of NATS; ready once NATS was reached.
+async fn pass_views(mut views: watch::Receiver<Arc<View>>, updates: mpsc::Sender<Update>, reached: Gate) {
+    loop {
+        let view = Arc::clone(&views.borrow_and_update());
+        if view.connection == Connection::Up {
+            reached.open();
+        }
+        if updates.send(Update::View(view)).await.is_err() || views.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Where endpoints come from, and where their statuses go.
+struct Source {
+    reports: mpsc::Sender<Vec<Report>>,
+    notices: mpsc::Sender<Notice>,
+    leading: watch::Receiver<bool>,
+    endpoints: Option<admin::Endpoints>,
+    lease: Option<(CancellationToken, JoinHandle<()>)>,
+}
+
+impl Source {
+    async fn start(
+        config: &RunConfig,
+        wires: &Wires,
+        refusals: mpsc::Receiver<RefusalNotice>,
+    ) -> Result<Self, Failure> {
+        match &config.source.manifests {
+            Some(folder) => {
+                let manifests = Manifests::open(
+                    folder,
+                    wires.named_secrets_in.clone(),
+                    wires.updates.clone(),
+                    Arc::clone(&wires.metrics),
+                );
+                let manifests = manifests.map_err(|error| Failure::Usage(error.to_string()))?;
+                Ok(Self::from_manifests(manifests, refusals))
+            }
+            None => {
+                let cluster = kube::connect(&config.source, config::no_proxy().as_deref()).await;
+                let cluster = cluster.map_err(|error| Failure::Usage(error.to_string()))?;
+                Ok(Self::from_cluster(config, wires, &cluster, refusals))
+            }
+        }
+    }
+
+    fn from_manifests(manifests: Manifests, mut refusals: mpsc::Receiver<RefusalNotice>) -> Self {
+        let (reports, reports_in) = mpsc::channel(REPORTS_MAX);
+        let (notices, mut notices_in) = mpsc::channel(NOTICES_MAX);
+        // A directory has one reader: it leads for ever.
+        let (leading, leading_in) = watch::channel(true);
+        let endpoints = manifests.endpoints();
+        tokio::spawn(async move {
+            manifests.run(reports_in).await;
+            drop(leading);
+        });
+        // The receiver's log tells refusals, the statuses tell transitions; there is nobody else to tell.
+        tokio::spawn(async move { while refusals.recv().await.is_some() {} });
+        tokio::spawn(async move { while notices_in.recv().await.is_some() {} });
+        Self { reports, notices, leading: leading_in, endpoints: Some(endpoints), lease: None }
+    }
+
+    fn from_cluster(
+        config: &RunConfig,
+        wires: &Wires,
+        cluster: &Cluster,
+        refusals: mpsc::Receiver<RefusalNotice>,
+    ) -> Self {
+        let source = &config.source;
+        let identity = lease::identity();
+        let (reports, reports_in) = mpsc::channel(REPORTS_MAX);
+        let (notices, notices_in) = mpsc::channel(NOTICES_MAX);
+        let (leading, leading_in) = watch::channel(false);
+        let stop = CancellationToken::new();
+        let client = || cluster.client.clone();
+        tokio::spawn(endpoints::run(
+            client(),
+            source.watch_namespaces.clone(),
+            source.endpoint_selector.clone(),
+            wires.updates.clone(),
+            Arc::clone(&wires.metrics),
+        ));
+        let secrets = SecretReader {
+            client: client(),
+            access: source.secret_access,
+            namespaces: source.watch_namespaces.clone(),
+            named: wires.named_secrets_in.clone(),
+            updates: wires.updates.clone(),
+            metrics: Arc::clone(&wires.metrics),
+        };
+        tokio::spawn(secrets.run());
+        tokio::spawn(lease::follow(leading_in.clone(), wires.updates.clone(), Arc::clone(&wires.metrics)));
+        let reporter = Reporter {
+            client: client(),
+            field_manager: format!("jethook-{}", source.lease_name),
+            reports: reports_in,
+            leading: leading_in.clone(),
+            notices: notices.clone(),
+        };
+        tokio::spawn(reporter.run());
+        let announcer = Announcer {
+            client: client(),
+            lease_name: source.lease_name.clone(),
+            identity: identity.clone(),
+            leading: leading_in.clone(),
+            notices: notices_in,
+            refusals: as_refused(refusals),
+        };
+        tokio::spawn(announcer.run());
+        let lease = lease::run(cluster.clone(), source.lease_name.clone(), identity, leading, stop.clone());
+        let lease = Some((stop, tokio::spawn(lease)));
+        Self { reports, notices, leading: leading_in, endpoints: None, lease }
+    }
+
+    /// Gives the Lease back, so that another replica takes over at once.
+    async fn end(self) {
+        if let Some((stop, lease)) = self.lease {
+            stop.cancel();
+            if tokio::time::timeout(RELEASE_MAX, lease).await.is_err() {
+                tracing::warn!("the lease could not be given back in time; another replica takes it when it expires");
+            }
+        }
+    }
+}
+
+/// What the receiver tells, in the words of Kubernetes Events.
+fn as_refused(mut refusals: mpsc::Receiver<RefusalNotice>) -> mpsc::Receiver<Refused> {
+    let (refused, refused_in) = mpsc::channel(NOTICES_MAX);
+    tokio::spawn(async move {
+        while let Some(RefusalNotice { endpoint, cause, reason }) = refusals.recv().await {
+            if refused.send(Refused { endpoint, cause, note: reason }).await.is_err() {
+                return;
+            }
+        }
+    });
+    refused_in
+}
+
+/// The signals that end the process.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::Failed(format!("no signal handler: {error}")));
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

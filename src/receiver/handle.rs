@@ -1,10 +1,13 @@
 //! The life of a delivery: find the route, check, read, verify, store, answer.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -88,7 +91,7 @@ pub(super) async fn handle<P: Publish>(
 /// The pipeline. Nothing but the path and the sizes is looked at before the signature is right; whoever publishes takes
 /// the tally along.
 async fn deliver<P: Publish>(
-    worker: &Worker<P>,
+    worker: &Rc<Worker<P>>,
     exchange: &Exchange,
     mut call: Call,
     body: &mut Incoming,
@@ -285,15 +288,14 @@ fn judge(call: &Call, route: &Route, serving: &Serving, payload: Bytes) -> Resul
     if !serving.filter.accepts(verified.event()) {
         return Ok(Judged::Filtered);
     }
-    let Route { endpoint, provider, .. } = route;
     let plan = &serving.message;
-    let event = Event::new(endpoint, provider, plan, &verified, &delivery, payload.clone(), call.received);
+    let event = Event::new(&route.provider, plan, &verified, &delivery, payload.clone(), call.received);
     Ok(Judged::Event(event))
 }
 
-/// Publishes in a task of its own: a sender that hangs up does not cancel it, and its outcome is counted in any case.
+/// Publishes. A sender that hangs up does not cancel it, and its outcome is counted in any case.
 async fn publish<P: Publish>(
-    worker: &Worker<P>,
+    worker: &Rc<Worker<P>>,
     route: &Arc<Route>,
     serving: &Serving,
     began: Instant,
@@ -301,10 +303,10 @@ async fn publish<P: Publish>(
     tally: Option<Tally>,
 ) -> Result<Done, Refusal> {
     let publisher = worker.publisher.clone();
-    let (stream, usage) = (Arc::clone(&serving.message.stream), Arc::clone(&route.usage));
+    let usage = Arc::clone(&route.usage);
     let (time_limit, reply, id) = (serving.time_limit, serving.scheme.answer().cloned(), event.id.clone());
-    let publishing = worker.tasks.spawn_local(async move {
-        let result = match publisher.publish(event, &stream, &usage, began, time_limit).await {
+    let publishing = async move {
+        let result = match publisher.publish(event, &usage, began, time_limit).await {
             Ok(stored) => {
                 let outcome = if stored.is_duplicate { Outcome::Duplicate } else { Outcome::Stored };
                 Ok(Done::Stored { outcome, id, reply })
@@ -315,8 +317,36 @@ async fn publish<P: Publish>(
             tally.finish(&result);
         }
         result
-    });
-    publishing.await.unwrap_or(Err(Refusal::Internal))
+    };
+    Unstoppable { work: Some(Box::pin(publishing)), worker: Rc::clone(worker) }.await
+}
+
+/// Work that goes on in a task of its own when whoever waits for it goes away. Most never do, and are spared the task.
+struct Unstoppable<P: Publish, F: Future<Output: 'static> + 'static> {
+    work: Option<Pin<Box<F>>>,
+    worker: Rc<Worker<P>>,
+}
+
+impl<P: Publish, F: Future<Output: 'static>> Future for Unstoppable<P, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<F::Output> {
+        let Some(work) = &mut self.work else { return Poll::Pending };
+        let polled = work.as_mut().poll(ctx);
+        if polled.is_ready() {
+            self.work = None;
+        }
+        polled
+    }
+}
+
+impl<P: Publish, F: Future<Output: 'static> + 'static> Drop for Unstoppable<P, F> {
+    fn drop(&mut self) {
+        // Once the worker has ended there is no runtime to go on in.
+        if let Some(work) = self.work.take().filter(|_| !self.worker.has_ended.get()) {
+            drop(self.worker.tasks.spawn_local(work));
+        }
+    }
 }
 
 /// With `--refusals-per-second`, an address that guesses gets 429 in place of 401 and 404. What verifies is never refused.

@@ -1,5 +1,6 @@
 //! One worker: a thread with its own runtime and its own way to JetStream. An event stays on it from the socket to the ack.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -47,6 +48,8 @@ pub(super) struct Worker<P> {
     pub(super) publisher: P,
     /// Connections and publishes: a drain waits for them.
     pub(super) tasks: TaskTracker,
+    /// The runtime is about to go: nothing can be spawned any more.
+    pub(super) has_ended: Cell<bool>,
     http: auto::Builder<LocalExecutor>,
 }
 
@@ -58,7 +61,7 @@ pub(super) async fn run<P: Publish>(
     pulse: Pulse,
 ) {
     let http = http(&shared.config);
-    let worker = Rc::new(Worker { shared, publisher, tasks: TaskTracker::new(), http });
+    let worker = Rc::new(Worker { shared, publisher, tasks: TaskTracker::new(), has_ended: Cell::new(false), http });
     let mut beat = interval(PULSE_EVERY);
     loop {
         tokio::select! {
@@ -79,6 +82,7 @@ pub(super) async fn run<P: Publish>(
         }
     }
     worker.publisher.drain(stop_by).await;
+    worker.has_ended.set(true);
 }
 
 fn http(config: &ReceiverConfig) -> auto::Builder<LocalExecutor> {

@@ -217,6 +217,11 @@ fn compact(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Text in which all but unreserved characters are escaped.
+pub(crate) fn percent_encoded(text: &[u8]) -> String {
+    percent_encode(text, URL_ENCODE).to_string()
+}
+
 /// The most similar of `names`, where one is near.
 pub(crate) fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let most = 1 + name.len() / 4;

@@ -1,25 +1,46 @@
 //! How a sender signs: bytes and keys in, verdict out. Pure: no clock, no network, no global.
 
+mod candidate;
+mod compile;
+mod coverage;
 mod delivery;
 pub(crate) mod der;
+mod duration;
 mod encoding;
+mod family;
 pub(crate) mod form;
+mod function;
+mod handshake;
+mod hmac;
 pub(crate) mod http_signature;
 pub(crate) mod json;
 pub(crate) mod jwt;
 pub(crate) mod key;
+mod keyring;
+mod label;
 pub(crate) mod matched;
 mod outline;
+mod pattern;
+mod place;
+mod plan;
 pub(crate) mod pointer;
 pub(crate) mod private_key;
 pub(crate) mod public_key;
+mod reader;
 mod rejection;
 mod sample;
-mod spec;
-mod structured_field;
+mod scope;
+mod sign;
+pub mod spec;
+mod standard;
+pub(crate) mod structured_field;
+mod template;
+mod timestamp;
+mod verify;
 pub(crate) mod xml;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,11 +51,15 @@ pub use delivery::Delivery;
 pub use encoding::Encoding;
 pub use http_signature::{Dialect, SignatureAlgorithm};
 pub use jwt::JwtAlgorithm;
+pub use keyring::Keyring;
 pub use outline::{Named, Outline};
 pub use public_key::Algorithm;
 pub use rejection::Rejection;
 pub use spec::Verification;
 
+use self::coverage::Coverage;
+use self::keyring::Purpose;
+use self::plan::Plan;
 use crate::secret::Secret;
 
 /// What a scheme needs to know of the endpoint when it is compiled.
@@ -189,13 +214,11 @@ pub struct KeyFault {
     pub message: String,
 }
 
-/// The keys of one endpoint, decoded for its scheme.
-#[derive(Clone, Debug, Default)]
-pub struct Keyring {}
-
 /// A compiled scheme: templates parsed, names checked, parameters put in. Holds no key.
 #[derive(Clone, Debug)]
-pub struct Scheme {}
+pub struct Scheme {
+    plan: Arc<Plan>,
+}
 
 /// What to sign: the request that [`Scheme::sign`] completes.
 #[derive(Clone, Debug)]
@@ -220,103 +243,124 @@ impl Scheme {
     /// # Errors
     /// Every fault of the description, the parameters and the tolerance, not just the first.
     pub fn compile(spec: &Verification, context: Context<'_>) -> Result<Self, Vec<Fault>> {
-        let _ = (spec, context);
-        unimplemented!()
+        compile::compile(spec, context).map(|plan| Self { plan: Arc::new(plan) })
     }
 
     /// The uses its keys have.
     #[must_use]
     pub fn uses(&self) -> &[KeyUse] {
-        unimplemented!()
+        &self.plan.uses
     }
 
     /// Decodes keys; those that can't serve come back as faults, the others are in the ring.
     #[must_use]
     pub fn keyring(&self, keys: Vec<Key>) -> (Keyring, Vec<KeyFault>) {
-        let _ = keys;
-        unimplemented!()
+        Keyring::new(&self.plan, keys, Purpose::Verify)
+    }
+
+    /// Decodes keys for [`Self::sign`] alone: where deliveries are verified with a public key, these are the private ones
+    /// (PKCS#8 as PEM, the 32 bytes of an Ed25519 seed in the entry's encoding, `whsk_…` for Standard Webhooks).
+    #[must_use]
+    pub fn signing_keyring(&self, keys: Vec<Key>) -> (Keyring, Vec<KeyFault>) {
+        Keyring::new(&self.plan, keys, Purpose::Sign)
     }
 
     /// Whether the ring suffices to verify anything: every required use has a key and at least one family is armed.
     #[must_use]
     pub fn is_armed(&self, keys: &Keyring) -> bool {
-        let _ = keys;
-        unimplemented!()
+        let has_required = self.plan.uses.iter().all(|of| !of.required || !keys.of(&of.name).is_empty());
+        has_required && (self.plan.is_none || keys.armed().any())
     }
 
     /// What is checked with these keys, for auditors: `hmac-sha256`, `token+hmac-sha256`, `none`, …
     #[must_use]
     pub fn label(&self, keys: &Keyring) -> String {
-        let _ = keys;
-        unimplemented!()
+        label::label(&self.plan, keys)
     }
 
     /// What the signature covers with these keys.
     #[must_use]
     pub fn authenticates(&self, keys: &Keyring) -> Authenticates {
-        let _ = keys;
-        unimplemented!()
+        keys.coverage.level
+    }
+
+    /// What the signature covers where every key is given.
+    #[must_use]
+    pub fn authenticates_at_most(&self) -> Authenticates {
+        Coverage::new(&self.plan, coverage::Armed::all(&self.plan)).level
     }
 
     /// Whether the route takes one more path segment as its token.
     #[must_use]
     pub fn owns_path_token(&self) -> bool {
-        unimplemented!()
+        let token = self.plan.token.iter().flat_map(|token| &token.from);
+        let jwt = self.plan.jwt.iter().flat_map(|jwt| &jwt.from);
+        token.chain(jwt).any(|from| from.place == template::Place::PathToken)
     }
 
     /// The methods that the route takes, handshakes included, in the order for `Allow`.
     #[must_use]
     pub fn methods(&self) -> &[Method] {
-        unimplemented!()
+        &self.plan.methods
     }
 
     /// Whether the entry names a delivery id at all, and whether it says that its bodies are unique.
     #[must_use]
     pub fn identifies(&self) -> Identifies {
-        unimplemented!()
+        match (&self.plan.event.id, self.plan.event.has_unique_bodies) {
+            (Some(_), _) => Identifies::Id,
+            (None, true) => Identifies::UniqueBodies,
+            (None, false) => Identifies::Nothing,
+        }
+    }
+
+    /// Whether no two events have the same body, so that its digest identifies a delivery without an id.
+    #[must_use]
+    pub fn has_unique_bodies(&self) -> bool {
+        self.plan.event.has_unique_bodies
     }
 
     /// The request headers that carry event type, id, time and signature: stored with the event so that it can be verified
     /// again. Never one that carries a bearer secret.
     #[must_use]
     pub fn evidence(&self) -> &[HeaderName] {
-        unimplemented!()
+        &self.plan.evidence
     }
 
     /// Query parameters that carry a secret and must be removed before the query is stored.
     #[must_use]
     pub fn secret_query(&self) -> &[String] {
-        unimplemented!()
+        &self.plan.secret_query
     }
 
     /// Whether an encoded body (`Content-Encoding`) is what the sender signs.
     #[must_use]
     pub fn signs_encoded(&self) -> bool {
-        unimplemented!()
+        self.plan.signs_encoded
     }
 
     /// The sender's own time limit for an answer, where known.
     #[must_use]
     pub fn time_limit(&self) -> Option<Duration> {
-        unimplemented!()
+        self.plan.time_limit
     }
 
-    /// For how long the sender retries, where known.
+    /// For how long the sender retries, where known; zero: it never does.
     #[must_use]
     pub fn retry_for(&self) -> Option<Duration> {
-        unimplemented!()
+        self.plan.retry_for
     }
 
     /// The answer to an accepted event, where the entry has its own.
     #[must_use]
     pub fn answer(&self) -> Option<&Reply> {
-        unimplemented!()
+        self.plan.answer.as_ref()
     }
 
     /// Whether an unsigned handshake could need the body to be recognised or answered.
     #[must_use]
     pub fn greets_by_body(&self) -> bool {
-        unimplemented!()
+        self.plan.handshakes.iter().any(|handshake| handshake.is_unsigned && handshake.reads_body)
     }
 
     /// Answers a handshake that comes unsigned; `None` when the request is none. `delivery.body` is empty where the body is
@@ -324,9 +368,9 @@ impl Scheme {
     ///
     /// # Errors
     /// [`Rejection::Handshake`] when it is one and its proof is wrong.
+    #[must_use]
     pub fn greet(&self, keys: &Keyring, delivery: &Delivery<'_>) -> Option<Result<Reply, Rejection>> {
-        let _ = (keys, delivery);
-        unimplemented!()
+        handshake::greet(&self.plan, keys, delivery)
     }
 
     /// Verifies a delivery: signatures and tokens, then the form of the body, bound parameters, signed handshakes.
@@ -334,17 +378,19 @@ impl Scheme {
     /// # Errors
     /// Why it is refused.
     pub fn verify(&self, keys: &Keyring, delivery: &Delivery<'_>, now: Timestamp) -> Result<Verdict, Rejection> {
-        let _ = (keys, delivery, now);
-        unimplemented!()
+        if !self.is_armed(keys) {
+            return Err(Rejection::NoKeyMatched);
+        }
+        verify::verify(&self.plan, keys, delivery, now)
     }
 
-    /// Signs a request as the provider would; what `jethook send` and the tests rest on.
+    /// Signs a request as the provider would; what `jethook send` and the tests rest on. Keys that are secrets may come from
+    /// either ring, private ones from [`Self::signing_keyring`].
     ///
     /// # Errors
     /// What keeps it from being signed (no private key, say), in words for a person.
     pub fn sign(&self, keys: &Keyring, draft: Draft, now: Timestamp) -> Result<Draft, String> {
-        let _ = (keys, draft, now);
-        unimplemented!()
+        sign::sign(&self.plan, keys, draft, now)
     }
 }
 

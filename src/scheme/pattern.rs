@@ -132,9 +132,10 @@ fn parse_class(text: &[u8]) -> Result<(Class, &[u8]), String> {
         [b'[', rest @ ..] => parse_set(rest),
         [b'.', rest @ ..] => Ok((Class::ALL, rest)),
         [b'\\', rest @ ..] => parse_escape(rest).map(|(byte, rest)| (Class::EMPTY.with(byte), rest)),
-        [b'(' | b')' | b'{' | b'}' | b'*' | b'+' | b'?' | b']' | b'^' | b'$', ..] => Err(
-            "a pattern has literals, character classes and counts only: write `\\` before a special character".to_owned(),
-        ),
+        [b'(' | b')' | b'{' | b'}' | b'*' | b'+' | b'?' | b']' | b'^' | b'$', ..] => {
+            Err("a pattern has literals, character classes and counts only: write `\\` before a special character"
+                .to_owned())
+        }
         [byte, rest @ ..] => Ok((Class::EMPTY.with(*byte), rest)),
         [] => Err("a class is missing".to_owned()),
     }
@@ -250,7 +251,11 @@ mod tests {
     fn a_pattern_matches_the_whole_text() {
         check("00D[A-Za-z0-9]{15}", &["00D000000000001EAA"], &["", "00D", "00D000000000001EA", "00D000000000001EAAA"]);
         check("true|false", &["true", "false"], &["", "truefalse", "tru", "True"]);
-        check("arn:aws[a-z-]{0,16}:sns:.+", &["arn:aws:sns:x", "arn:aws-cn:sns:eu:1:t"], &["arn:aws:sns:", "arn:AWS:sns:x"]);
+        check(
+            "arn:aws[a-z-]{0,16}:sns:.+",
+            &["arn:aws:sns:x", "arn:aws-cn:sns:eu:1:t"],
+            &["arn:aws:sns:", "arn:AWS:sns:x"],
+        );
         check("a{0,3}aa", &["aa", "aaa", "aaaaa"], &["a", "aaaaaa", "aab"]);
         check("[a-z]*[0-9]?x+", &["x", "abx", "ab1xx", "xxx"], &["", "1", "ab12x"]);
         check("[^/]{2,}", &["ab", "é"], &["a", "a/b"]);
@@ -262,7 +267,9 @@ mod tests {
 
     #[test]
     fn a_wrong_pattern_says_so() {
-        for text in ["(a)", "[a", "[]", "a{", "a{2,1}", "a{x}", "a{99999999}", "*", "a**", "\\", "\\q", "[z-a]", "^a$", "[é]"] {
+        for text in
+            ["(a)", "[a", "[]", "a{", "a{2,1}", "a{x}", "a{99999999}", "*", "a**", "\\", "\\q", "[z-a]", "^a$", "[é]"]
+        {
             assert!(Pattern::parse(text).is_err(), "{text}");
         }
         assert!(Pattern::parse(&"a".repeat(ATOMS_MAX + 1)).is_err());

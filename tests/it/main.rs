@@ -3,18 +3,36 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     unreachable_pub,
     reason = "a test fails by a panic, and nothing imports it"
 )]
 
+mod answers;
+mod clients;
 mod cluster;
 mod crd;
+mod delivery_identity;
+mod delivery_message;
+mod delivery_signature;
 mod election;
+mod endpoint_kubectl;
+mod endpoint_policy;
+mod endpoint_secrets;
+mod endpoint_serving;
+mod endpoint_spec;
+mod endpoint_target;
+mod flags_nats;
+mod flags_network;
+mod flags_receiver;
+mod flags_stream;
 mod generated;
+mod outage_nats;
 mod receiver;
-mod receiver_connection;
-mod receiver_tls;
+mod replicas;
 mod status;
 mod support;
 mod tidy;
 mod validate;
+mod validate_command;
+mod vectors;

@@ -118,7 +118,9 @@ impl Findings {
                 (Some(kind), Some(namespace), Some(name)) => format!(" {kind} {namespace}/{name}:"),
                 _ => String::new(),
             };
-            let field = finding.field.as_ref().map(|field| format!(" {field}:")).unwrap_or_default();
+            // Many a message begins with the field.
+            let field = finding.field.as_ref().filter(|field| !finding.message.starts_with(field.as_str()));
+            let field = field.map(|field| format!(" {field}:")).unwrap_or_default();
             let reason = finding.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
             let Finding { file, level, message, .. } = finding;
             let _ = writeln!(text, "{file}{place}: {}:{object}{field} {message}{reason}", level.name());

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use self::finding::{Findings, Level};
 use super::{Failure, print};
 use crate::config::PolicyConfig;
+use crate::route::{Policy, Settings};
 
 /// Arguments of `jethook validate`.
 #[derive(clap::Args, Clone, Debug)]
@@ -66,11 +67,26 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// What the operator's flags say, as far as they bear on the verdict.
+fn settings(args: &Args) -> Result<Settings, Failure> {
+    let OperatorArgs { prefix, stream, cluster_name, public_url } = &args.operator;
+    Ok(Settings {
+        prefix: prefix.clone(),
+        stream: stream.clone(),
+        public_url: public_url.clone(),
+        cluster_name: cluster_name.clone(),
+        // What holds where an endpoint sets no limit decides nothing here.
+        body_bytes_max: u64::MAX,
+        policy: Policy::from_config(&args.policy, prefix, stream).map_err(Failure::Usage)?,
+    })
+}
+
 /// What there is to say of the files, and whether they are good.
 fn check(files: &[source::File], args: &Args) -> Result<(String, bool), Failure> {
+    let settings = settings(args)?;
     let mut findings = Findings::default();
     let objects = source::objects(files, &mut findings);
-    judge::judge(&objects, args, &mut findings);
+    judge::judge(&objects, &settings, args.require_secrets, &mut findings);
     let is_good = findings.count(Level::Error) == 0;
     let text = match args.output {
         Output::Text => findings.text(files.len(), &objects),

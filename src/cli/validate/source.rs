@@ -1,15 +1,18 @@
 //! From the command line's files to objects with places.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use data_encoding::BASE64;
 use serde_json::Value;
 
 use super::super::Failure;
 use super::finding::{Findings, Level};
 use crate::api::manifest::{self, Manifest};
-use crate::api::{Kind, validate};
+use crate::api::{self, FieldError, Kind, WebhookEndpoint};
+use crate::secret::{Secret, SecretData};
 
 /// A file's name for people, and its text.
 pub(super) struct File {
@@ -21,13 +24,23 @@ pub(super) struct File {
 pub(super) struct Object<'a> {
     pub(super) file: &'a str,
     pub(super) manifest: Manifest,
-    pub(super) value: Value,
     pub(super) kind: Kind,
     pub(super) kind_name: String,
     pub(super) namespace: String,
     pub(super) name: String,
-    /// Whether its form is right, so that its meaning can be judged.
-    pub(super) is_formed: bool,
+    pub(super) content: Content,
+}
+
+/// What an object says, where its form is right.
+pub(super) enum Content {
+    /// An endpoint.
+    Endpoint(Box<WebhookEndpoint>),
+    /// A Secret.
+    Secret(SecretData),
+    /// None of jethook's business.
+    Other,
+    /// Its form is wrong, which has been told.
+    Broken,
 }
 
 /// What the files hold.
@@ -86,7 +99,8 @@ fn manifests_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let is_manifest = path.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json");
-        if is_manifest && path.is_file() {
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if is_manifest && !is_hidden && path.is_file() {
             paths.push(path);
         }
     }
@@ -107,11 +121,12 @@ pub(super) fn objects<'a>(files: &'a [File], findings: &mut Findings) -> Objects
         };
         for manifest in manifests {
             let object = object(name, manifest, findings);
-            if object.kind == Kind::Other {
-                objects.others += usize::from(object.is_formed);
-            } else {
-                tell_if_twice(&objects, &object, findings);
-                objects.all.push(object);
+            match object.content {
+                Content::Other => objects.others += 1,
+                Content::Endpoint(_) | Content::Secret(_) | Content::Broken => {
+                    tell_if_twice(&objects, &object, findings);
+                    objects.all.push(object);
+                }
             }
         }
     }
@@ -122,21 +137,50 @@ fn object<'a>(file: &'a str, manifest: Manifest, findings: &mut Findings) -> Obj
     let value = manifest.value();
     let text = |pointer| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let namespace = Some(text("/metadata/namespace")).filter(|namespace| !namespace.is_empty());
-    let faults = validate(&value);
+    let kind = Kind::of(&value);
+    let (content, faults) = match content(kind, &value) {
+        Ok(content) => (content, Vec::new()),
+        Err(faults) => (Content::Broken, faults),
+    };
     let object = Object {
         file,
-        kind: Kind::of(&value),
+        kind,
         kind_name: text("/kind"),
         namespace: namespace.unwrap_or_else(|| "default".to_owned()),
         name: text("/metadata/name"),
-        is_formed: faults.is_empty(),
+        content,
         manifest,
-        value,
     };
     for fault in faults {
         findings.add(Level::Error, &object, &fault.field, None, &fault.message);
     }
     object
+}
+
+fn content(kind: Kind, value: &Value) -> Result<Content, Vec<FieldError>> {
+    if kind == Kind::WebhookEndpoint {
+        return Ok(Content::Endpoint(Box::new(api::endpoint(value)?)));
+    }
+    let faults = api::validate(value);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(if kind == Kind::Secret { Content::Secret(secret_data(value)) } else { Content::Other })
+}
+
+/// All keys of a Secret; `stringData` replaces `data`, as it does in the apiserver.
+fn secret_data(value: &Value) -> SecretData {
+    let texts = |field: &str| {
+        let fields = value.get(field).and_then(Value::as_object).into_iter().flatten();
+        fields.map(|(key, text)| (key.clone(), text.as_str().unwrap_or_default().to_owned())).collect::<Vec<_>>()
+    };
+    let encoded = texts("data").into_iter().map(|(key, text)| {
+        let text: Vec<u8> = text.bytes().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
+        (key, Secret::from(BASE64.decode(&text).unwrap_or_default()))
+    });
+    let plain = texts("stringData").into_iter().map(|(key, text)| (key, Secret::from(text.as_str())));
+    let keys: BTreeMap<_, _> = encoded.chain(plain).collect();
+    SecretData { resource_version: String::new(), key_names: keys.keys().cloned().collect(), keys }
 }
 
 fn tell_if_twice(objects: &Objects<'_>, object: &Object<'_>, findings: &mut Findings) {
@@ -148,7 +192,7 @@ fn tell_if_twice(objects: &Objects<'_>, object: &Object<'_>, findings: &mut Find
     };
     if let Some(first) = objects.all.iter().find(is_same) {
         let message =
-            format!("the same object is at {}:{} too; the last one counts", first.file, first.manifest.place().line);
+            format!("the same object is at {}:{} too; describe it once", first.file, first.manifest.place().line);
         findings.add(Level::Error, object, "metadata.name", None, &message);
     }
 }

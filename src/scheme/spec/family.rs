@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{is_default, is_signing, signing};
 pub use crate::scheme::encoding::Encoding;
+pub use crate::scheme::http_signature::{Dialect, SignatureAlgorithm};
+pub use crate::scheme::jwt::JwtAlgorithm;
 pub use crate::scheme::public_key::Algorithm;
 
 fn body() -> String {
@@ -189,29 +191,6 @@ pub struct Jwt {
     pub leeway: Option<String>,
 }
 
-/// An algorithm of JSON Web Signatures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum JwtAlgorithm {
-    /// HMAC with SHA-256.
-    HS256,
-    /// HMAC with SHA-384.
-    HS384,
-    /// HMAC with SHA-512.
-    HS512,
-    /// RSA PKCS#1 with SHA-256.
-    RS256,
-    /// RSA PKCS#1 with SHA-384.
-    RS384,
-    /// RSA PKCS#1 with SHA-512.
-    RS512,
-    /// RSA PSS with SHA-256.
-    PS256,
-    /// ECDSA P-256 with SHA-256.
-    ES256,
-    /// Ed25519.
-    EdDSA,
-}
-
 /// HTTP Message Signatures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -222,9 +201,10 @@ pub struct HttpSignature {
     pub key: String,
     /// rfc9421 or cavage.
     pub dialect: Dialect,
-    /// The algorithms that count, in the dialect's own names, such as hmac-sha256 or ed25519.
-    #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 32)))]
-    pub algorithms: Vec<String>,
+    /// The algorithms that count: hmacSha256, hmacSha512, ed25519, ecdsaP256Sha256, rsaSha256, rsaSha512, rsaPssSha512; not
+    /// those of a shared secret beside those of a public key.
+    #[schemars(length(min = 1, max = 8))]
+    pub algorithms: Vec<SignatureAlgorithm>,
     /// Components that the signature must cover, such as @method, @target-uri or content-digest.
     #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 64)))]
     pub components: Vec<String>,
@@ -236,16 +216,6 @@ pub struct HttpSignature {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32))]
     pub max_age: Option<String>,
-}
-
-/// A dialect of HTTP signatures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Dialect {
-    /// RFC 9421.
-    Rfc9421,
-    /// draft-cavage-http-signatures.
-    Cavage,
 }
 
 /// Nothing.

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 pub use answer::{Answer, Event, Handshake, Sender};
 pub use family::{
-    Algorithm, Dialect, Empty, HttpSignature, Jwt, JwtAlgorithm, Mac, MacHash, PublicKeySignature, StandardWebhooks,
-    Token,
+    Algorithm, Dialect, Empty, HttpSignature, Jwt, JwtAlgorithm, Mac, MacHash, PublicKeySignature, SignatureAlgorithm,
+    StandardWebhooks, Token,
 };
 pub use input::{Content, HeaderList, KeyEncoding, KeySpec, Method, Parameter, Timestamp, Unit};
 

@@ -31,3 +31,16 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// What the contract calls «live within a second».
+pub const A_SECOND: Duration = Duration::from_secs(1);
+
+/// Calls `check` again and again for a while: what it asserts must hold all the time.
+#[track_caller]
+pub fn throughout(span: Duration, mut check: impl FnMut()) {
+    let began = Instant::now();
+    while began.elapsed() < span {
+        check();
+        thread::sleep(Duration::from_millis(10));
+    }
+}

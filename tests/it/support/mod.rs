@@ -3,6 +3,14 @@
 pub mod apiserver;
 pub mod eventually;
 pub mod http;
+pub mod kubectl;
+pub mod nats;
+pub mod nkey;
 pub mod operator;
 pub mod proxy;
+pub mod reaper;
 pub mod receiver;
+pub mod runtime;
+pub mod sign;
+pub mod stage;
+pub mod tls;

@@ -71,9 +71,9 @@ def outbound(name, url, body, event, id):
 
 one = soap("Account", [("04l000000000001AAA", "001000000000001AAA", "Zoë &amp; Söhne &lt;1&gt;")])
 two = soap("Contact", [("04l000000000002AAA", "003000000000001AAA", "Ada"), ("04l000000000003AAA", "003000000000002AAA", "Grace")])
-outbound("derived-path-token", f"/shop/salesforce/{TOKEN}", one, "sf:Account", "04l000000000001AAA")
-outbound("derived-query-token", f"/shop/salesforce?token={TOKEN}", one, "sf:Account", "04l000000000001AAA")
-outbound("derived-batch", f"/shop/salesforce/{TOKEN}", two, "sf:Contact", None)
+outbound("derived-path-token", f"/shop/salesforce/{TOKEN}", one, "Account", "04l000000000001AAA")
+outbound("derived-query-token", f"/shop/salesforce?token={TOKEN}", one, "Account", "04l000000000001AAA")
+outbound("derived-batch", f"/shop/salesforce/{TOKEN}", two, "Contact", None)
 
 # Marketing Cloud ENS: HMAC-SHA256 of the body, base64, under the decoded signatureKey.
 ENS_PAGE = "developer.salesforce.com, ENS notification signing"

@@ -1,0 +1,279 @@
+//! A directory of manifests: what its files hold now, each file's last good state where it does not parse.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use jiff::Timestamp;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::core::SecretRef;
+use crate::api::manifest::{self, Manifest};
+use crate::api::{FieldError, Kind, WebhookEndpoint, endpoint, validate};
+use crate::route::EndpointRef;
+use crate::secret::Secret;
+
+/// A file changed less than this ago may still be being written.
+const SETTLE: Duration = Duration::from_millis(100);
+/// A file read sooner than this after its change is read again: a second change may have left no other trace.
+const RECENT: Duration = Duration::from_secs(2);
+/// The largest file that is read, in bytes.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+/// The namespace of an object that names none.
+const NAMESPACE_DEFAULT: &str = "default";
+
+/// An object of a file.
+#[derive(Clone, Debug)]
+pub(super) enum Object {
+    /// An endpoint, or what is wrong with it.
+    Endpoint(EndpointRef, Result<Arc<WebhookEndpoint>, String>),
+    /// A Secret.
+    Secret(SecretRef, BTreeMap<String, Secret>),
+}
+
+/// The directory.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    files: BTreeMap<String, File>,
+    has_begun: bool,
+    /// Why the directory itself can't be read, as told.
+    fault: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct File {
+    stamp: Option<Stamp>,
+    digest: Option<[u8; 32]>,
+    read_at: Timestamp,
+    is_missing: bool,
+    objects: Vec<Object>,
+    fault: Option<String>,
+}
+
+/// What tells a changed file without reading it; symbolic links are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: Timestamp,
+    size: u64,
+    inode: u64,
+    device: u64,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        let modified = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_default();
+        Self { modified, size: metadata.len(), inode: metadata.ino(), device: metadata.dev() }
+    }
+
+    fn is_younger_than(&self, age: Duration, now: Timestamp) -> bool {
+        // A time in the future is a clock that differs: it says nothing.
+        self.modified <= now && now.duration_since(self.modified).unsigned_abs() < age
+    }
+}
+
+impl Folder {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, files: BTreeMap::new(), has_begun: false, fault: None }
+    }
+
+    /// The objects of all files, in the order of their names.
+    pub(super) fn objects(&self) -> impl Iterator<Item = (&str, &Object)> {
+        self.files.iter().flat_map(|(name, file)| file.objects.iter().map(move |object| (name.as_str(), object)))
+    }
+
+    /// Looks for changes; true when there may be some. What can't be read is what it was, and is told once.
+    pub(super) fn scan(&mut self, now: Timestamp) -> bool {
+        let found = match list(&self.path) {
+            Ok(found) => found,
+            Err(error) => {
+                let fault = error.to_string();
+                if self.fault.as_ref() != Some(&fault) {
+                    tracing::warn!(directory = %self.path.display(), %error, "manifests can't be read; the last state stays");
+                    self.fault = Some(fault);
+                }
+                return false;
+            }
+        };
+        if self.fault.take().is_some() {
+            tracing::info!(directory = %self.path.display(), "manifests can be read again");
+        }
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        let mut is_changed = is_first;
+        self.files.retain(|name, file| {
+            // Gone twice: editors take a file away for a moment when they save it.
+            let is_gone = !found.contains_key(name) && std::mem::replace(&mut file.is_missing, true);
+            is_changed |= is_gone;
+            !is_gone
+        });
+        for (name, stamp) in found {
+            let file = self.files.entry(name.clone()).or_default();
+            file.is_missing = false;
+            is_changed |= file.refresh(&self.path.join(&name), &name, stamp, now, is_first);
+        }
+        is_changed
+    }
+}
+
+/// The manifests of a directory; hidden files are none.
+fn list(folder: &Path) -> io::Result<BTreeMap<String, Stamp>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let is_manifest = [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
+        if !is_manifest || name.starts_with('.') {
+            continue;
+        }
+        // A link that leads nowhere counts as a file that is not there.
+        if let Ok(metadata) = fs::metadata(entry.path())
+            && metadata.is_file()
+        {
+            found.insert(name, Stamp::of(&metadata));
+        }
+    }
+    Ok(found)
+}
+
+impl File {
+    fn refresh(&mut self, path: &Path, name: &str, stamp: Stamp, now: Timestamp, is_first: bool) -> bool {
+        let was_recent = stamp.modified.saturating_add(RECENT).is_ok_and(|end| end > self.read_at);
+        let is_settled = is_first || !stamp.is_younger_than(SETTLE, now);
+        if !is_settled || (self.stamp == Some(stamp) && !was_recent) {
+            return false;
+        }
+        let text = match read(path, stamp) {
+            Ok(text) => text,
+            Err(error) => {
+                self.tell(name, None, &error.to_string());
+                return false;
+            }
+        };
+        (self.stamp, self.read_at) = (Some(stamp), now);
+        let digest = digest(&text);
+        if self.digest.replace(digest) == Some(digest) {
+            return false;
+        }
+        match manifest::read(&text) {
+            Ok(manifests) => {
+                self.fault = None;
+                self.objects = objects(name, &manifests, &self.objects);
+                true
+            }
+            Err(error) => {
+                self.tell(name, error.place.map(|place| place.line), &error.message);
+                false
+            }
+        }
+    }
+
+    fn tell(&mut self, name: &str, line: Option<u64>, error: &str) {
+        let fault = format!("{}{error}", line.map(|line| format!("line {line}: ")).unwrap_or_default());
+        if self.fault.as_ref() != Some(&fault) {
+            tracing::warn!(file = name, line, error, "a file of manifests can't be read; its last good state stays");
+            self.fault = Some(fault);
+        }
+    }
+}
+
+fn read(path: &Path, stamp: Stamp) -> io::Result<Zeroizing<String>> {
+    if stamp.size > FILE_BYTES_MAX {
+        return Err(io::Error::other(format!("is larger than {FILE_BYTES_MAX} bytes")));
+    }
+    fs::read_to_string(path).map(Zeroizing::new)
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// The endpoints and Secrets of a file. A Secret that is wrong stays what it was.
+fn objects(file: &str, manifests: &[Manifest], before: &[Object]) -> Vec<Object> {
+    let mut objects = Vec::new();
+    for manifest in manifests {
+        let value = manifest.value();
+        let faults = validate(&value);
+        let kind = Kind::of(&value);
+        let Some((namespace, name)) = identity(&value) else {
+            tell(file, manifest, &faults, "an object without a usable name is left out");
+            continue;
+        };
+        match kind {
+            Kind::WebhookEndpoint => {
+                tell(file, manifest, &faults, "an endpoint is not valid; its route is closed");
+                let resource = endpoint(&value).map(Arc::new).map_err(|faults| sentence(&faults));
+                objects.push(Object::Endpoint(EndpointRef { namespace, name }, resource));
+            }
+            Kind::Secret if faults.is_empty() => {
+                objects.push(Object::Secret(SecretRef { namespace, name }, keys(&value)));
+            }
+            Kind::Secret => {
+                tell(file, manifest, &faults, "a Secret is not valid; its last good state stays");
+                let secret = SecretRef { namespace, name };
+                let known = before.iter().find(|object| matches!(object, Object::Secret(known, _) if *known == secret));
+                objects.extend(known.cloned());
+            }
+            Kind::Other => {
+                let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default();
+                tell(file, manifest, &faults, "an object is not valid");
+                tracing::info!(
+                    file,
+                    line = manifest.place().line,
+                    kind,
+                    "an object is none of jethook's kinds and is left out"
+                );
+            }
+        }
+    }
+    objects
+}
+
+fn tell(file: &str, manifest: &Manifest, faults: &[FieldError], what: &'static str) {
+    for fault in faults {
+        let line = manifest.locate(&fault.field).line;
+        tracing::warn!(file, line, field = fault.field, error = fault.message, "{what}");
+    }
+}
+
+fn sentence(faults: &[FieldError]) -> String {
+    let each = faults.iter().map(
+        |FieldError { field, message }| {
+            if field.is_empty() { message.clone() } else { format!("{field}: {message}") }
+        },
+    );
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// Namespace and name, where both can be an object's.
+fn identity(value: &Value) -> Option<(Arc<str>, Arc<str>)> {
+    let text = |pointer| value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let is_plain = |text: &&str| {
+        text.len() <= 253
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+    };
+    let namespace = Some(text("/metadata/namespace").unwrap_or(NAMESPACE_DEFAULT)).filter(is_plain)?;
+    Some((namespace.into(), text("/metadata/name").filter(is_plain)?.into()))
+}
+
+/// The keys of a valid Secret: `data`, with `stringData` laid over it.
+fn keys(value: &Value) -> BTreeMap<String, Secret> {
+    let entries = |field: &str| value.get(field).and_then(Value::as_object).into_iter().flatten();
+    let mut keys = BTreeMap::new();
+    for (key, value) in entries("data") {
+        let text: String = value.as_str().unwrap_or_default().split(['\r', '\n']).collect();
+        if let Ok(bytes) = BASE64.decode(text.as_bytes()) {
+            keys.insert(key.clone(), Secret::from(bytes));
+        }
+    }
+    for (key, value) in entries("stringData") {
+        keys.insert(key.clone(), Secret::from(value.as_str().unwrap_or_default()));
+    }
+    keys
+}

@@ -1,0 +1,83 @@
+//! Every genuine request of `tests/vectors` verifies; what is derived from it by altering it is refused.
+
+mod altered;
+mod vector;
+
+use jethook::catalogue::{self, Maturity};
+use jethook::scheme::Verdict;
+use vector::{Vector, all};
+
+#[test]
+fn every_vector_verifies_as_it_says() {
+    let mut faults = Vec::new();
+    for vector in all() {
+        if let Err(fault) = check(&vector) {
+            faults.push(format!("{}: {fault}", vector.file));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+fn check(vector: &Vector) -> Result<(), String> {
+    let scheme = vector.scheme();
+    let request = vector.request();
+    let expect = &vector.expect;
+    let keys = vector.keyring(&scheme);
+    let same = |what: &str, got: String, wanted: String| {
+        if got == wanted { Ok(()) } else { Err(format!("{what} is {got}, expected {wanted}")) }
+    };
+    let reply = match scheme.greet(&keys, &request.delivery()) {
+        Some(greeted) => Some(greeted.map_err(|error| error.to_string())?),
+        None => match scheme.verify(&keys, &request.delivery(), vector.now()).map_err(|error| error.to_string())? {
+            Verdict::Greeting(reply) => Some(reply),
+            Verdict::Event(verified) => {
+                same("event", format!("{:?}", verified.event()), format!("{:?}", expect.event.as_deref()))?;
+                let id = verified.id().map(|id| id.value.as_str());
+                same("id", format!("{id:?}"), format!("{:?}", expect.id.as_deref()))?;
+                let time = verified.time().map(|time| time.to_string());
+                same("time", format!("{time:?}"), format!("{:?}", expect.time))?;
+                same("keys", verified.keys().is_empty().to_string(), "false".to_owned())?;
+                None
+            }
+        },
+    };
+    same("handshake", reply.is_some().to_string(), expect.handshake.to_string())?;
+    let answer = reply.as_ref().or(scheme.answer());
+    if let Some(wanted) = &expect.answer {
+        let answer = answer.ok_or("there is no answer of its own")?;
+        let content_type = answer.content_type.as_ref().map(|value| value.to_str().unwrap().to_owned());
+        same("status", answer.status.as_u16().to_string(), wanted.status.to_string())?;
+        same("content type", format!("{content_type:?}"), format!("{:?}", wanted.content_type))?;
+        same("body", String::from_utf8_lossy(&answer.body).into_owned(), wanted.body.clone())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_entry_has_the_vectors_that_its_maturity_claims() {
+    let vectors = all();
+    for provider in catalogue::all() {
+        let of_entry = || vectors.iter().filter(|vector| vector.provider == provider.id);
+        assert!(of_entry().next().is_some(), "{} has no vector", provider.id);
+        let is_genuine = |vector: &Vector| matches!(vector.from.kind.as_str(), "sdk" | "documentation" | "sender");
+        assert!(
+            provider.maturity != Maturity::Proven || of_entry().any(is_genuine),
+            "{} calls itself proven and has no genuine vector",
+            provider.id
+        );
+    }
+    for vector in &vectors {
+        assert!(catalogue::find(&vector.provider).is_some(), "{}: there is no entry {}", vector.file, vector.provider);
+    }
+}
+
+#[test]
+fn an_id_is_a_dns_label() {
+    for provider in catalogue::all() {
+        let id = provider.id.as_bytes();
+        let is_inner = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        assert!(id.len() <= 63 && id.iter().all(|byte| is_inner(byte) || *byte == b'-'), "{}", provider.id);
+        assert!(id.first().is_some_and(is_inner) && id.last().is_some_and(is_inner), "{}", provider.id);
+        assert_ne!(provider.id, "custom");
+    }
+}
