@@ -142,7 +142,7 @@ token = { from = ["header:X-Token"] }
     #[test]
     fn a_broken_entry_is_told_with_file_and_line() {
         let error = parse("acme", &ENTRY.replace("token =", "tokne =")).unwrap_err();
-        assert!(error.starts_with("src/catalogue/entries/acme.toml:7: "), "{error}");
+        assert!(error.starts_with("src/catalogue/entries/acme.toml:6: "), "{error}");
         assert!(error.contains("tokne") && !error.contains('\n'), "{error}");
         for wrong in ["fetch = 1", "keys = { signing = { fetch = {} } }", "none = 1"] {
             assert!(parse("acme", &format!("{ENTRY}{wrong}")).is_err(), "{wrong}");

@@ -288,9 +288,8 @@ fn judge(call: &Call, route: &Route, serving: &Serving, payload: Bytes) -> Resul
     if !serving.filter.accepts(verified.event()) {
         return Ok(Judged::Filtered);
     }
-    let Route { endpoint, provider, .. } = route;
     let plan = &serving.message;
-    let event = Event::new(endpoint, provider, plan, &verified, &delivery, payload.clone(), call.received);
+    let event = Event::new(&route.provider, plan, &verified, &delivery, payload.clone(), call.received);
     Ok(Judged::Event(event))
 }
 
@@ -304,10 +303,10 @@ async fn publish<P: Publish>(
     tally: Option<Tally>,
 ) -> Result<Done, Refusal> {
     let publisher = worker.publisher.clone();
-    let (stream, usage) = (Arc::clone(&serving.message.stream), Arc::clone(&route.usage));
+    let usage = Arc::clone(&route.usage);
     let (time_limit, reply, id) = (serving.time_limit, serving.scheme.answer().cloned(), event.id.clone());
     let publishing = async move {
-        let result = match publisher.publish(event, &stream, &usage, began, time_limit).await {
+        let result = match publisher.publish(event, &usage, began, time_limit).await {
             Ok(stored) => {
                 let outcome = if stored.is_duplicate { Outcome::Duplicate } else { Outcome::Stored };
                 Ok(Done::Stored { outcome, id, reply })

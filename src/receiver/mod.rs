@@ -50,8 +50,7 @@ pub trait Publish: Clone + 'static {
     fn publish(
         &self,
         event: Event,
-        stream: &Arc<str>,
-        usage: &Arc<Usage>,
+        usage: &Usage,
         began: Instant,
         time_limit: Duration,
     ) -> impl Future<Output = Result<Stored, NotStored>>;
@@ -64,12 +63,11 @@ impl Publish for Publisher {
     async fn publish(
         &self,
         event: Event,
-        stream: &Arc<str>,
-        usage: &Arc<Usage>,
+        usage: &Usage,
         began: Instant,
         time_limit: Duration,
     ) -> Result<Stored, NotStored> {
-        Self::publish(self, event, stream, usage, began, time_limit).await
+        Self::publish(self, event, usage, began, time_limit).await
     }
 
     async fn drain(&self, deadline: Instant) {

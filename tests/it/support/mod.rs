@@ -5,6 +5,7 @@ pub mod eventually;
 pub mod http;
 pub mod kubectl;
 pub mod nats;
+pub mod nkey;
 pub mod operator;
 pub mod proxy;
 pub mod reaper;

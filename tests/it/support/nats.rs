@@ -92,6 +92,12 @@ impl Nats {
     #[track_caller]
     pub fn run(&mut self) {
         self.spawn();
+        self.healthy();
+    }
+
+    /// Waits until it serves.
+    #[track_caller]
+    pub fn healthy(&self) {
         let healthy = || match Request::get("/healthz").send(self.monitor) {
             Ok(answer) if answer.status == 200 => Ok(()),
             Ok(answer) => Err(answer.text()),

@@ -83,8 +83,7 @@ impl Publish for Store {
     async fn publish(
         &self,
         event: Event,
-        _stream: &Arc<str>,
-        _usage: &Arc<Usage>,
+        _usage: &Usage,
         _began: Instant,
         _time_limit: Duration,
     ) -> Result<Stored, NotStored> {
