@@ -27,6 +27,7 @@ mod flags_network;
 mod flags_receiver;
 mod flags_stream;
 mod generated;
+mod language;
 mod outage_nats;
 mod receiver;
 mod replicas;
