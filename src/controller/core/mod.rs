@@ -184,8 +184,12 @@ impl Core {
             Update::Endpoints(list) => {
                 let names: BTreeSet<_> = list.iter().map(|observed| observed.endpoint.clone()).collect();
                 let gone: Vec<_> = self.entries.keys().filter(|name| !names.contains(name)).cloned().collect();
-                gone.iter().for_each(|endpoint| self.remove(endpoint, now));
-                list.into_iter().for_each(|observed| self.observe(observed, now));
+                for endpoint in &gone {
+                    self.remove(endpoint, now);
+                }
+                for observed in list {
+                    self.observe(observed, now);
+                }
                 self.is_table_changed |= !self.has_endpoints;
                 self.has_endpoints = true;
             }
@@ -224,11 +228,15 @@ impl Core {
             && let Some((named, gone)) = self.index.take_named()
         {
             round.named_secrets = Some(named);
-            gone.iter().for_each(|secret| self.world.forget_secret(secret));
+            for secret in &gone {
+                self.world.forget_secret(secret);
+            }
         }
         if let Some((wanted, gone)) = self.index.take_wanted() {
             round.wanted = Some(wanted);
-            gone.iter().for_each(|stream| self.world.forget_stream(stream));
+            for stream in &gone {
+                self.world.forget_stream(stream);
+            }
         }
         if self.is_complete() {
             self.tell(now, &mut round);

@@ -431,7 +431,7 @@ struct TargetFacts {
     duplicate_window: Option<Duration>,
 }
 
-fn target<'a>(parts: &Parts, scheme: Option<&Scheme>, surroundings: &dyn Surroundings<'a>) -> TargetFacts {
+fn target(parts: &Parts, scheme: Option<&Scheme>, surroundings: &dyn Surroundings<'_>) -> TargetFacts {
     let (Some(name), Some(subject)) = (&parts.stream, &parts.subject) else {
         let message = "the stream can't be checked before the endpoint is accepted";
         let problem = Problem::pending(ConditionType::TargetReady, "spec.target", message);
