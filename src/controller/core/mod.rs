@@ -1,5 +1,8 @@
 //! Pure: a snapshot of endpoints, secrets and streams in, routes and statuses out.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
