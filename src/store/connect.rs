@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_nats::client::Statistics;
 use async_nats::connection::State;
 use async_nats::jetstream::{self, ContextBuilder};
 use async_nats::{AuthError, Client, ConnectOptions, Event, ServerAddr, ServerError};
@@ -26,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// An event may come a moment before the state that it tells of.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// A connect that goes on failing for the same reason is told this often.
-const TELL_EVERY: Duration = Duration::from_mins(1);
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// For a request to the `JetStream` API.
 const REQUEST_MAX: Duration = Duration::from_secs(4);
 
@@ -37,6 +38,7 @@ pub(super) struct Link {
     pub(super) client: Client,
     /// How often it was connected so far, and whether it is now.
     pub(super) state: watch::Receiver<LinkState>,
+    statistics: Arc<Statistics>,
 }
 
 /// Whether a link is up.
@@ -52,6 +54,11 @@ impl Link {
     /// Whether the connection is up at this moment; nothing may be sent while it is not, since the client would queue it.
     pub(super) fn is_up(&self) -> bool {
         self.client.connection_state() == State::Connected
+    }
+
+    /// The number of the connection now, or of the last one.
+    pub(super) fn number(&self) -> u64 {
+        self.statistics.connects.load(Ordering::Relaxed)
     }
 }
 
@@ -71,7 +78,7 @@ pub(super) enum Voice {
 pub(super) async fn open(config: &NatsConfig, denials: Arc<Denials>, voice: Voice) -> Result<Link, ConfigError> {
     credential::check(config)?;
     let (state, watcher) = watch::channel(LinkState::default());
-    let ear = Arc::new(Ear { voice, denials, told: Mutex::default(), stirred: Notify::new(), leaving: Notify::new() });
+    let ear = Arc::new(Ear::new(config, denials, voice));
     let hearing = Arc::clone(&ear);
     let options = options(config, Some(Arc::clone(&ear))).retry_on_initial_connect().event_callback(move |event| {
         hearing.hear(event, Instant::now());
@@ -80,9 +87,10 @@ pub(super) async fn open(config: &NatsConfig, denials: Arc<Denials>, voice: Voic
     let client = options
         .connect(config.nats_url.as_slice())
         .await
-        .map_err(|error| fault("--nats-url", Path::new(&shown(&config.nats_url)), error))?;
-    tokio::spawn(follow(client.clone(), ear, state));
-    Ok(Link { client, state: watcher })
+        .map_err(|error| fault("--nats-url", Path::new(&shown(&config.nats_url)), &error))?;
+    let link = Link { statistics: client.statistics(), client, state: watcher };
+    tokio::spawn(follow(link.clone(), ear, state));
+    Ok(link)
 }
 
 /// Connects for a command that is done soon: fails when no server answers.
@@ -160,8 +168,7 @@ fn pause(attempts: usize) -> Duration {
 }
 
 /// Keeps the state that is watched to what the client knows, and leaves a server that is about to go.
-async fn follow(client: Client, ear: Arc<Ear>, state: watch::Sender<LinkState>) {
-    let statistics = client.statistics();
+async fn follow(Link { client, statistics, .. }: Link, ear: Arc<Ear>, state: watch::Sender<LinkState>) {
     let mut look_after = LOOK_EVERY;
     while !state.is_closed() {
         tokio::select! {
@@ -194,6 +201,9 @@ async fn leave(client: &Client, voice: Voice) {
 #[derive(Debug)]
 struct Ear {
     voice: Voice,
+    /// Where it connects to, for the log.
+    servers: String,
+    is_tls_required: bool,
     denials: Arc<Denials>,
     /// The last trouble that was told, and when.
     told: Mutex<Option<(String, Instant)>>,
@@ -202,6 +212,20 @@ struct Ear {
 }
 
 impl Ear {
+    fn new(config: &NatsConfig, denials: Arc<Denials>, voice: Voice) -> Self {
+        let is_tls_required =
+            config.nats_require_tls || config.nats_tls_first || config.nats_url.iter().any(ServerAddr::tls_required);
+        Self {
+            voice,
+            servers: shown(&config.nats_url),
+            is_tls_required,
+            denials,
+            told: Mutex::default(),
+            stirred: Notify::new(),
+            leaving: Notify::new(),
+        }
+    }
+
     fn hear(&self, event: Event, now: Instant) {
         match event {
             Event::Connected => {
@@ -227,7 +251,14 @@ impl Ear {
         let is_old =
             told.as_ref().is_some_and(|(last, at)| last == trouble && now.saturating_duration_since(*at) < TELL_EVERY);
         if !is_old && self.voice == Voice::Aloud {
-            tracing::warn!(error = trouble, "NATS can't be used; trying again until it can");
+            // The client does not say what went wrong beyond that.
+            let tls = if self.is_tls_required { "required: a server without is refused" } else { "as the server asks" };
+            tracing::warn!(
+                error = trouble,
+                servers = self.servers,
+                tls,
+                "NATS can't be used; trying again until it can"
+            );
             *told = Some((trouble.to_owned(), now));
         }
     }
@@ -245,7 +276,15 @@ fn denied_subject(message: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        nats: NatsConfig,
+    }
 
     #[test]
     fn pauses_stay_within_250_ms() {
@@ -270,13 +309,7 @@ mod tests {
 
     #[test]
     fn the_same_trouble_is_told_once_a_minute() {
-        let ear = Ear {
-            voice: Voice::Aloud,
-            denials: Arc::default(),
-            told: Mutex::default(),
-            stirred: Notify::new(),
-            leaving: Notify::new(),
-        };
+        let ear = Ear::new(&Flags::parse_from(["test"]).nats, Arc::default(), Voice::Aloud);
         let start = Instant::now();
         let told_at = |trouble: &str, after: u64| {
             ear.tell(trouble, start + Duration::from_secs(after));

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::Subject;
@@ -10,16 +10,16 @@ use async_nats::client::PublishErrorKind;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::ack::{Acks, Pending, Reply};
 use super::connect::{self, Link, Voice};
 use super::credential::ConfigError;
-use super::denials::Denials;
+use super::shared::{Patience, Shared, Slot};
 use crate::config::NatsConfig;
 use crate::event::{Event, Headers};
-use crate::metrics::Metrics;
 use crate::outcome::NotStored;
 use crate::route::{Gate, Pass, Usage};
 
@@ -43,42 +43,6 @@ pub struct Stored {
     pub sequence: u64,
     /// Whether the stream had it already.
     pub is_duplicate: bool,
-}
-
-/// Limits on publishing.
-#[derive(Clone, Copy, Debug)]
-pub struct PublishLimits {
-    /// `--max-inflight-publishes`.
-    pub inflight_max: usize,
-    /// `--reconnect-wait`.
-    pub reconnect_wait: Duration,
-    /// `--reconnect-waiters`.
-    pub reconnect_waiters_max: usize,
-}
-
-/// What all publishers of the process share.
-#[derive(Debug)]
-pub struct Shared {
-    limits: PublishLimits,
-    inflight: AtomicUsize,
-    waiters: AtomicUsize,
-    denials: Arc<Denials>,
-    metrics: Arc<Metrics>,
-    /// From when gates count.
-    epoch: Instant,
-}
-
-impl Shared {
-    /// With these limits.
-    #[must_use]
-    pub fn new(limits: PublishLimits, denials: Arc<Denials>, metrics: Arc<Metrics>) -> Self {
-        let (inflight, waiters) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { limits, inflight, waiters, denials, metrics, epoch: Instant::now() }
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
 }
 
 /// One worker's way to `JetStream`: a connection of its own, used on its thread only.
@@ -146,20 +110,19 @@ impl Publisher {
         let deadline = (began + time_limit).max(start + FIRST_TRY);
         let Event { subject, headers, payload, id: _ } = event;
         let mut outgoing = Outgoing { subject: Subject::from(subject), headers, payload, pending: None };
-        let mut has_begun = false;
+        // Why the last try failed. What has begun may be stored already, so it is worth a wait whoever the sender is.
+        let mut last = None;
         let mut patience = None;
         loop {
             let pass = match self.pass(&usage.gate) {
                 Ok(pass) => pass,
-                // What has begun may be stored already, so it is worth the wait whoever the sender is.
-                Err(reason) if !has_begun && time_limit < PATIENT_FROM => return Err(reason),
+                Err(reason) if last.is_none() && time_limit < PATIENT_FROM => return Err(reason),
                 Err(reason) => {
-                    self.wait(deadline, &mut patience).await.map_err(|()| reason)?;
+                    self.wait(deadline, &mut patience).await.map_err(|()| last.clone().unwrap_or(reason))?;
                     continue;
                 }
             };
             patience = None;
-            has_begun = true;
             let reason = match self.attempt(&mut outgoing, &usage.gate, pass, deadline).await {
                 Attempt::Stored(stored) => {
                     shared.metrics.publish_duration.observe_duration(start.elapsed());
@@ -176,6 +139,7 @@ impl Publisher {
             if Instant::now() + pause + ACK_MIN > deadline {
                 return Err(reason);
             }
+            last = Some(reason);
             sleep(pause).await;
         }
     }
@@ -219,35 +183,48 @@ impl Publisher {
     }
 
     async fn attempt(&self, outgoing: &mut Outgoing, gate: &Gate, pass: Pass, deadline: Instant) -> Attempt {
-        let until = deadline.min(Instant::now() + ACK_MAX);
         let Inner { link, acks, inbox, shared } = &*self.0;
-        let pending = outgoing.pending.get_or_insert_with(|| acks.expect(outgoing.subject.clone()));
+        if let Some(reply) = outgoing.late_reply() {
+            return self.settle(reply, outgoing, gate, pass);
+        }
+        let until = deadline.min(Instant::now() + ACK_MAX);
+        let connection = link.number();
+        let pending = match &mut outgoing.pending {
+            Some(pending) => {
+                pending.again(connection);
+                pending
+            }
+            none => none.insert(acks.expect(outgoing.subject.clone(), connection)),
+        };
+        let (subject, headers) = (outgoing.subject.clone(), outgoing.headers.to_map());
         let reply_to = format!("{inbox}.{}", pending.number());
+        let payload = outgoing.payload.clone();
         let exchange = async {
-            let (subject, headers) = (outgoing.subject.clone(), outgoing.headers.to_map());
-            let sending =
-                link.client.publish_with_reply_and_headers(subject, reply_to, headers, outgoing.payload.clone());
+            let sending = link.client.publish_with_reply_and_headers(subject, reply_to, headers, payload);
             sending.await.map_err(|error| error.kind())?;
             // The table drops no waiter without a word.
             Ok((&mut pending.reply).await.unwrap_or(Reply::Lost))
         };
-        let reply = match timeout_at(until, exchange).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(PublishErrorKind::MaxPayloadExceeded)) => {
+        match timeout_at(until, exchange).await {
+            Ok(Ok(reply)) => self.settle(reply, outgoing, gate, pass),
+            Ok(Err(error)) => {
                 gate.unsaid(pass);
-                return Attempt::Failed(too_large(link.client.max_payload()));
-            }
-            // The client has ended, or takes the subject for none: neither passes.
-            Ok(Err(PublishErrorKind::Send | PublishErrorKind::InvalidSubject)) => {
-                gate.unsaid(pass);
-                return Attempt::Failed(NotStored::Disconnected);
+                Attempt::Failed(match error {
+                    PublishErrorKind::MaxPayloadExceeded => too_large(link.client.max_payload()),
+                    // The client has ended, or takes the subject for none: neither passes.
+                    PublishErrorKind::Send | PublishErrorKind::InvalidSubject => NotStored::Disconnected,
+                })
             }
             // The ack may still come while the next try is under way: the entry stays.
             Err(_) => {
                 gate.failed(pass, shared.now_ms());
-                return Attempt::Again(NotStored::NoAck);
+                Attempt::Again(NotStored::NoAck)
             }
-        };
+        }
+    }
+
+    fn settle(&self, reply: Reply, outgoing: &mut Outgoing, gate: &Gate, pass: Pass) -> Attempt {
+        let Inner { link, shared, .. } = &*self.0;
         outgoing.pending = None;
         match reply {
             Reply::Ack { sequence, is_duplicate } => {
@@ -263,7 +240,7 @@ impl Publisher {
                 gate.failed(pass, shared.now_ms());
                 Attempt::Again(NotStored::NoStream)
             }
-            // Says nothing of the stream.
+            // Neither of these says anything of the stream.
             Reply::Denied => {
                 gate.unsaid(pass);
                 Attempt::Failed(NotStored::NotPermitted)
@@ -272,6 +249,20 @@ impl Publisher {
                 gate.unsaid(pass);
                 Attempt::Again(NotStored::Disconnected)
             }
+        }
+    }
+}
+
+impl Outgoing {
+    /// A reply that came after its try was given up; what broke meanwhile is to be sent again.
+    fn late_reply(&mut self) -> Option<Reply> {
+        match self.pending.as_mut()?.reply.try_recv() {
+            Ok(Reply::Lost) | Err(TryRecvError::Closed) => {
+                self.pending = None;
+                None
+            }
+            Ok(reply) => Some(reply),
+            Err(TryRecvError::Empty) => None,
         }
     }
 }
@@ -322,10 +313,8 @@ async fn take_acks(link: Link, inbox: String, acks: Acks, shared: Arc<Shared>) {
                     let now = *state.borrow_and_update();
                     let reconnects = now.times_up.saturating_sub(times_up.max(1));
                     shared.metrics.nats_reconnects.fetch_add(reconnects, Ordering::Relaxed);
-                    if !now.is_up || now.times_up != times_up {
-                        acks.lose_all();
-                    }
                     times_up = now.times_up;
+                    acks.lose(if now.is_up { times_up.saturating_sub(1) } else { times_up });
                 }
             }
         }
@@ -346,51 +335,31 @@ async fn take_denials(acks: Acks, shared: Arc<Shared>) {
     }
 }
 
-/// A place among the publishes in flight, of all and of one endpoint.
-struct Slot<'a> {
-    shared: &'a Shared,
-    usage: &'a Usage,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<'a> Slot<'a> {
-    /// More than a quarter is refused to one endpoint while more than half is used by all.
-    fn take(shared: &'a Shared, usage: &'a Usage) -> Result<Self, NotStored> {
-        let most = shared.limits.inflight_max;
-        let all = shared.inflight.fetch_add(1, Ordering::Relaxed);
-        let own = usage.publishes.fetch_add(1, Ordering::Relaxed);
-        let slot = Self { shared, usage };
-        if all >= most || (all > most / 2 && own >= (most / 4).max(1)) {
-            return Err(NotStored::Overloaded);
+    #[test]
+    fn each_code_says_whether_another_try_is_worth_it() {
+        use NotStored::{OtherStream, Overloaded, Refused, StreamFull, TooLarge};
+        let limit = 1000;
+        for (code, is_final, expected) in [
+            (10077, true, StreamFull),
+            (10060, true, OtherStream),
+            (10054, true, TooLarge { limit }),
+            (10097, true, TooLarge { limit }),
+            (10109, true, Refused { code: 10109 }),
+            (10158, false, Refused { code: 10158 }),
+            (10023, false, Refused { code: 10023 }),
+            (10002, false, Refused { code: 10002 }),
+            (10008, false, Refused { code: 10008 }),
+            (10167, false, Overloaded),
+        ] {
+            match judge(code, 1000) {
+                Attempt::Failed(reason) => assert_eq!((is_final, reason), (true, expected), "{code}"),
+                Attempt::Again(reason) => assert_eq!((is_final, reason), (false, expected), "{code}"),
+                Attempt::Stored(stored) => panic!("{code}: {stored:?}"),
+            }
         }
-        Ok(slot)
-    }
-}
-
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        self.shared.inflight.fetch_sub(1, Ordering::Relaxed);
-        self.usage.publishes.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A place among those who wait for NATS to come back.
-struct Patience {
-    shared: Arc<Shared>,
-    since: Instant,
-}
-
-impl Patience {
-    fn take(shared: &Arc<Shared>) -> Result<Self, ()> {
-        let place = Self { shared: Arc::clone(shared), since: Instant::now() };
-        if shared.waiters.fetch_add(1, Ordering::Relaxed) >= shared.limits.reconnect_waiters_max {
-            return Err(());
-        }
-        Ok(place)
-    }
-}
-
-impl Drop for Patience {
-    fn drop(&mut self) {
-        self.shared.waiters.fetch_sub(1, Ordering::Relaxed);
     }
 }
