@@ -227,8 +227,9 @@ impl Core {
             && let Some((named, gone)) = self.index.take_named()
         {
             round.named_secrets = Some(named);
-            gone.iter().for_each(|secret| self.world.forget_secret(secret));
+            gone.iter().for_each(|secret| self.world.unname_secret(secret, now));
         }
+        self.world.forget_secrets(now, |secret| self.index.is_named(secret));
         if let Some((wanted, gone)) = self.index.take_wanted() {
             round.wanted = Some(wanted);
             gone.iter().for_each(|stream| self.world.forget_stream(stream));
@@ -307,7 +308,7 @@ impl Core {
     fn set_secret(&mut self, secret: &SecretRef, data: Option<SecretData>, now: Timestamp) {
         let naming = self.index.naming(secret);
         if naming.is_empty() {
-            return;
+            self.world.unname_secret(secret, now);
         }
         let (is_changed, rotated) = self.world.set_secret(secret, data, now);
         if is_changed {

@@ -361,6 +361,20 @@ fn a_secret_that_nobody_names_changes_nothing() {
 }
 
 #[test]
+fn a_secret_that_is_not_named_for_a_moment_is_not_lost() {
+    let mut bench = Bench::running(vec![observed("a", 1, json!({}))]);
+    bench.tell([Update::EndpointGone(named("a"))]);
+    // What is read meanwhile counts: the reader may not have noticed.
+    bench.tell([Update::Secret(secret_ref("hook"), Some(data("2", &[("secret", "another")])))]);
+    let round = bench.tell([Update::Endpoint(observed("b", 1, json!({})))]);
+    assert_eq!(report(&round, "b").secrets[0].resource_version, "2");
+    bench.tell([Update::EndpointGone(named("b"))]);
+    bench.wait(60);
+    let round = bench.tell([Update::Endpoint(observed("c", 1, json!({})))]);
+    assert_eq!(condition(report(&round, "c"), ConditionType::ResolvedRefs), ("Unknown", "Pending"));
+}
+
+#[test]
 fn a_rotated_key_is_told_once_by_whoever_leads() {
     let mut bench = Bench::running(vec![observed("a", 1, json!({}))]);
     let rotated = data("2", &[("secret", "another")]);
