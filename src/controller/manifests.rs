@@ -100,8 +100,8 @@ impl Watcher {
                     if changed.is_err() {
                         return;
                     }
-                    let names = named.borrow_and_update().clone();
-                    names.map(|names| self.state.name(&names)).unwrap_or_default()
+                    let all = named.borrow_and_update().clone();
+                    all.map(|all| self.state.name(&all)).unwrap_or_default()
                 }
                 _ = poll.tick() => {
                     let Some((folder, is_changed)) = scan(self.folder).await else { return };

@@ -13,7 +13,7 @@ use crate::stream::{Connection, View};
 
 /// For how long a Secret that nobody names is kept. The reader may not have noticed that it was not named for a moment, and
 /// then reads it no second time.
-const FORGET_AFTER: Duration = Duration::from_secs(60);
+const FORGET_AFTER: Duration = Duration::from_mins(1);
 /// NATS is told to be away once it has been for so long.
 const AWAY_AFTER: Duration = Duration::from_secs(30);
 
@@ -82,22 +82,16 @@ impl World {
         }
         let before = entry.data.take();
         let mut rotated = Vec::new();
-        if let Some(before) = before {
-            for (key, value) in before.keys {
-                match data.as_ref().map(|data| (data.keys.get(&key), data.key_names.contains(&key))) {
-                    Some((Some(new), _)) => {
-                        if *new != value {
-                            rotated.push(key);
-                        }
-                    }
-                    // No longer named, so no longer read.
-                    Some((None, true)) => {}
-                    Some((None, false)) | None if !self.grace.is_zero() => {
-                        entry.ends.insert(key.clone(), now.saturating_add(self.grace).unwrap_or(Timestamp::MAX));
-                        entry.kept.insert(key, (value, before.resource_version.clone()));
-                    }
-                    Some((None, false)) | None => {}
-                }
+        for (key, value) in before.iter().flat_map(|before| &before.keys) {
+            let is_gone = data.as_ref().is_none_or(|data| !data.key_names.contains(key));
+            if data.as_ref().and_then(|data| data.keys.get(key)).is_some_and(|new| new != value) {
+                rotated.push(key.clone());
+            }
+            // A key that is there and was not read is one that is no longer named.
+            if is_gone && !self.grace.is_zero() {
+                let version = before.as_ref().map(|before| before.resource_version.clone()).unwrap_or_default();
+                entry.ends.insert(key.clone(), now.saturating_add(self.grace).unwrap_or(Timestamp::MAX));
+                entry.kept.insert(key.clone(), (value.clone(), version));
             }
         }
         if let Some(data) = &data {

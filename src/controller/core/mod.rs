@@ -1,6 +1,8 @@
 //! Pure: a snapshot of endpoints, secrets and streams in, routes and statuses out.
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -21,6 +23,7 @@ pub use crate::secret::SecretData;
 use crate::stream::{View, Wanted};
 
 /// What a source tells the controller.
+#[expect(clippy::large_enum_variant, reason = "nearly every update is of the largest variant")]
 #[derive(Clone, Debug)]
 pub enum Update {
     /// An endpoint is new or changed.
@@ -187,8 +190,12 @@ impl Core {
             Update::Endpoints(list) => {
                 let names: BTreeSet<_> = list.iter().map(|observed| observed.endpoint.clone()).collect();
                 let gone: Vec<_> = self.entries.keys().filter(|name| !names.contains(name)).cloned().collect();
-                gone.iter().for_each(|endpoint| self.remove(endpoint, now));
-                list.into_iter().for_each(|observed| self.observe(observed, now));
+                for endpoint in gone {
+                    self.remove(&endpoint, now);
+                }
+                for observed in list {
+                    self.observe(observed, now);
+                }
                 self.is_table_changed |= !self.has_endpoints;
                 self.has_endpoints = true;
             }
@@ -227,12 +234,16 @@ impl Core {
             && let Some((named, gone)) = self.index.take_named()
         {
             round.named_secrets = Some(named);
-            gone.iter().for_each(|secret| self.world.unname_secret(secret, now));
+            for secret in gone {
+                self.world.unname_secret(&secret, now);
+            }
         }
         self.world.forget_secrets(now, |secret| self.index.is_named(secret));
         if let Some((wanted, gone)) = self.index.take_wanted() {
             round.wanted = Some(wanted);
-            gone.iter().for_each(|stream| self.world.forget_stream(stream));
+            for stream in gone {
+                self.world.forget_stream(&stream);
+            }
         }
         if self.is_complete() {
             self.tell(now, &mut round);
