@@ -261,20 +261,20 @@ async fn judge_where_it_fits(
     payload: Bytes,
 ) -> Result<Judged, Refusal> {
     if payload.len() <= ON_WORKER_BYTES_MAX {
-        return judge(&call, route, serving, payload);
+        return judge(&call, route, serving, &payload);
     }
     let route = Arc::clone(route);
     let judging = tokio::task::spawn_blocking(move || match &route.state {
-        State::Open(serving) => judge(&call, &route, serving, payload),
+        State::Open(serving) => judge(&call, &route, serving, &payload),
         State::Suspended | State::Closed => Err(Refusal::Closed),
     });
     judging.await.unwrap_or(Err(Refusal::Internal))
 }
 
 /// Verify, count against the rate, filter, build the event: all that needs no waiting.
-fn judge(call: &Call, route: &Route, serving: &Serving, payload: Bytes) -> Result<Judged, Refusal> {
+fn judge(call: &Call, route: &Route, serving: &Serving, payload: &Bytes) -> Result<Judged, Refusal> {
     let now = Timestamp::now();
-    let delivery = call.delivery(&payload);
+    let delivery = call.delivery(payload);
     let verified = match serving.scheme.verify(&serving.keyring, &delivery, now).map_err(Refusal::Rejected)? {
         Verdict::Event(verified) => verified,
         Verdict::Greeting(reply) => return Ok(Judged::Greeting(reply)),

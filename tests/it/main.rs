@@ -32,6 +32,8 @@ mod generated;
 mod language;
 mod outage_nats;
 mod receiver;
+mod receiver_connection;
+mod receiver_tls;
 mod replicas;
 mod status;
 mod store_outage;
