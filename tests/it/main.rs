@@ -29,6 +29,8 @@ mod flags_stream;
 mod generated;
 mod outage_nats;
 mod receiver;
+mod receiver_connection;
+mod receiver_tls;
 mod replicas;
 mod status;
 mod support;
