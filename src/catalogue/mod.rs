@@ -112,8 +112,8 @@ pub fn check() -> Result<(), String> {
 pub fn parse(id: &str, text: &str) -> Result<Provider, String> {
     let file = format!("src/catalogue/entries/{id}.toml");
     let mut provider: Provider = toml::from_str(text).map_err(|error| {
-        let line =
-            error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.lines().count().max(1));
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = 1 + before.matches('\n').count();
         format!("{file}:{line}: {}", error.message().replace('\n', " "))
     })?;
     id.clone_into(&mut provider.id);
@@ -142,7 +142,7 @@ token = { from = ["header:X-Token"] }
     #[test]
     fn a_broken_entry_is_told_with_file_and_line() {
         let error = parse("acme", &ENTRY.replace("token =", "tokne =")).unwrap_err();
-        assert!(error.starts_with("src/catalogue/entries/acme.toml:6: "), "{error}");
+        assert!(error.starts_with("src/catalogue/entries/acme.toml:7: "), "{error}");
         assert!(error.contains("tokne") && !error.contains('\n'), "{error}");
         for wrong in ["fetch = 1", "keys = { signing = { fetch = {} } }", "none = 1"] {
             assert!(parse("acme", &format!("{ENTRY}{wrong}")).is_err(), "{wrong}");

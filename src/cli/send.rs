@@ -124,7 +124,7 @@ fn keyring(args: &Args, scheme: &Scheme) -> Result<Keyring, Failure> {
         };
         keys.push(Key { index: 0, r#use, secret });
     }
-    let (keyring, faults) = scheme.keyring(keys);
+    let (keyring, faults) = scheme.signing_keyring(keys);
     match faults.first() {
         None => Ok(keyring),
         Some(fault) => Err(Failure::Usage(format!("the secret can't serve: {}", fault.message))),

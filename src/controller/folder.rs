@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use data_encoding::BASE64;
 use jiff::Timestamp;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -17,7 +16,7 @@ use super::core::SecretRef;
 use crate::api::manifest::{self, Manifest};
 use crate::api::{FieldError, Kind, WebhookEndpoint, endpoint, validate};
 use crate::route::EndpointRef;
-use crate::secret::Secret;
+use crate::secret::{Secret, keys_of};
 
 /// A file changed less than this ago may still be being written.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -212,7 +211,7 @@ fn objects(file: &str, manifests: &[Manifest], before: &[Object]) -> Vec<Object>
                 objects.push(Object::Endpoint(EndpointRef { namespace, name }, resource));
             }
             Kind::Secret if faults.is_empty() => {
-                objects.push(Object::Secret(SecretRef { namespace, name }, keys(&value)));
+                objects.push(Object::Secret(SecretRef { namespace, name }, keys_of(&value)));
             }
             Kind::Secret => {
                 tell(file, manifest, &faults, "a Secret is not valid; its last good state stays");
@@ -260,20 +259,4 @@ fn identity(value: &Value) -> Option<(Arc<str>, Arc<str>)> {
     };
     let namespace = Some(text("/metadata/namespace").unwrap_or(NAMESPACE_DEFAULT)).filter(is_plain)?;
     Some((namespace.into(), text("/metadata/name").filter(is_plain)?.into()))
-}
-
-/// The keys of a valid Secret: `data`, with `stringData` laid over it.
-fn keys(value: &Value) -> BTreeMap<String, Secret> {
-    let entries = |field: &str| value.get(field).and_then(Value::as_object).into_iter().flatten();
-    let mut keys = BTreeMap::new();
-    for (key, value) in entries("data") {
-        let text: String = value.as_str().unwrap_or_default().split(['\r', '\n']).collect();
-        if let Ok(bytes) = BASE64.decode(text.as_bytes()) {
-            keys.insert(key.clone(), Secret::from(bytes));
-        }
-    }
-    for (key, value) in entries("stringData") {
-        keys.insert(key.clone(), Secret::from(value.as_str().unwrap_or_default()));
-    }
-    keys
 }

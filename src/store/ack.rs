@@ -42,6 +42,8 @@ struct Table {
 #[derive(Debug)]
 struct Waiter {
     subject: Subject,
+    /// The number of the connection over which it was sent last.
+    connection: u64,
     reply: oneshot::Sender<Reply>,
 }
 
@@ -55,12 +57,12 @@ pub(super) struct Pending {
 }
 
 impl Acks {
-    /// Makes room for a reply to a publish to this subject.
-    pub(super) fn expect(&self, subject: Subject) -> Pending {
+    /// Makes room for a reply to a publish to this subject over this connection.
+    pub(super) fn expect(&self, subject: Subject, connection: u64) -> Pending {
         let number = self.0.next.get();
         self.0.next.set(number.wrapping_add(1));
         let (sender, reply) = oneshot::channel();
-        self.0.pending.borrow_mut().insert(number, Waiter { subject, reply: sender });
+        self.0.pending.borrow_mut().insert(number, Waiter { subject, connection, reply: sender });
         Pending { table: Rc::clone(&self.0), number, reply }
     }
 
@@ -75,19 +77,19 @@ impl Acks {
         }
     }
 
-    /// Wakes everyone: the connection broke.
-    pub(super) fn lose_all(&self) {
-        for waiter in self.0.pending.take().into_values() {
-            let _ = waiter.reply.send(Reply::Lost);
-        }
+    /// Wakes those who sent over the connections up to this one: they broke.
+    pub(super) fn lose(&self, connection: u64) {
+        self.wake(|waiter| waiter.connection <= connection, || Reply::Lost);
     }
 
     /// Wakes those who published to a subject that the server refuses.
     pub(super) fn deny(&self, subject: &str) {
-        let denied = |waiter: &mut Waiter| &*waiter.subject == subject;
-        let denied: Vec<_> = self.0.pending.borrow_mut().extract_if(|_, waiter| denied(waiter)).collect();
-        for (_, waiter) in denied {
-            let _ = waiter.reply.send(Reply::Denied);
+        self.wake(|waiter| &*waiter.subject == subject, || Reply::Denied);
+    }
+
+    fn wake(&self, is_meant: impl Fn(&Waiter) -> bool, reply: impl Fn() -> Reply) {
+        for (_, waiter) in self.0.pending.borrow_mut().extract_if(|_, waiter| is_meant(waiter)) {
+            let _ = waiter.reply.send(reply());
         }
     }
 
@@ -102,6 +104,13 @@ impl Pending {
     /// The last token of the reply subject.
     pub(super) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// It is sent again, over this connection.
+    pub(super) fn again(&self, connection: u64) {
+        if let Some(waiter) = self.table.pending.borrow_mut().get_mut(&self.number) {
+            waiter.connection = connection;
+        }
     }
 }
 
@@ -150,7 +159,7 @@ mod tests {
     }
 
     fn expect(acks: &Acks) -> Pending {
-        acks.expect("webhooks.shop.hook.push".into())
+        acks.expect("webhooks.shop.hook.push".into(), 1)
     }
 
     #[test]
@@ -165,18 +174,20 @@ mod tests {
     }
 
     #[test]
-    fn a_break_wakes_everyone() {
+    fn a_break_wakes_those_who_sent_before_it() {
         let acks = Acks::default();
-        let mut pending = expect(&acks);
-        acks.lose_all();
-        assert!(matches!(pending.reply.try_recv(), Ok(Reply::Lost)));
-        assert_eq!(acks.len(), 0);
+        let (mut before, mut again, mut after) = (expect(&acks), expect(&acks), acks.expect("a".into(), 2));
+        again.again(2);
+        acks.lose(1);
+        assert!(matches!(before.reply.try_recv(), Ok(Reply::Lost)));
+        assert!(again.reply.try_recv().is_err() && after.reply.try_recv().is_err());
+        assert_eq!(acks.len(), 2);
     }
 
     #[test]
     fn a_denial_wakes_those_of_its_subject() {
         let acks = Acks::default();
-        let (mut denied, mut other) = (expect(&acks), acks.expect("webhooks.shop.other.push".into()));
+        let (mut denied, mut other) = (expect(&acks), acks.expect("webhooks.shop.other.push".into(), 1));
         acks.deny("webhooks.shop.hook.push");
         assert!(matches!(denied.reply.try_recv(), Ok(Reply::Denied)));
         assert!(other.reply.try_recv().is_err());

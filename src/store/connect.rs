@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_nats::client::Statistics;
 use async_nats::connection::State;
 use async_nats::jetstream::{self, ContextBuilder};
 use async_nats::{AuthError, Client, ConnectOptions, Event, ServerAddr, ServerError};
@@ -37,6 +38,7 @@ pub(super) struct Link {
     pub(super) client: Client,
     /// How often it was connected so far, and whether it is now.
     pub(super) state: watch::Receiver<LinkState>,
+    statistics: Arc<Statistics>,
 }
 
 /// Whether a link is up.
@@ -52,6 +54,11 @@ impl Link {
     /// Whether the connection is up at this moment; nothing may be sent while it is not, since the client would queue it.
     pub(super) fn is_up(&self) -> bool {
         self.client.connection_state() == State::Connected
+    }
+
+    /// The number of the connection now, or of the last one.
+    pub(super) fn number(&self) -> u64 {
+        self.statistics.connects.load(Ordering::Relaxed)
     }
 }
 
@@ -81,8 +88,9 @@ pub(super) async fn open(config: &NatsConfig, denials: Arc<Denials>, voice: Voic
         .connect(config.nats_url.as_slice())
         .await
         .map_err(|error| fault("--nats-url", Path::new(&shown(&config.nats_url)), error))?;
-    tokio::spawn(follow(client.clone(), ear, state));
-    Ok(Link { client, state: watcher })
+    let link = Link { statistics: client.statistics(), client, state: watcher };
+    tokio::spawn(follow(link.clone(), ear, state));
+    Ok(link)
 }
 
 /// Connects for a command that is done soon: fails when no server answers.
@@ -160,8 +168,7 @@ fn pause(attempts: usize) -> Duration {
 }
 
 /// Keeps the state that is watched to what the client knows, and leaves a server that is about to go.
-async fn follow(client: Client, ear: Arc<Ear>, state: watch::Sender<LinkState>) {
-    let statistics = client.statistics();
+async fn follow(Link { client, statistics, .. }: Link, ear: Arc<Ear>, state: watch::Sender<LinkState>) {
     let mut look_after = LOOK_EVERY;
     while !state.is_closed() {
         tokio::select! {

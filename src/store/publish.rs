@@ -10,6 +10,7 @@ use async_nats::client::PublishErrorKind;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -146,20 +147,19 @@ impl Publisher {
         let deadline = (began + time_limit).max(start + FIRST_TRY);
         let Event { subject, headers, payload, id: _ } = event;
         let mut outgoing = Outgoing { subject: Subject::from(subject), headers, payload, pending: None };
-        let mut has_begun = false;
+        // Why the last try failed. What has begun may be stored already, so it is worth a wait whoever the sender is.
+        let mut last = None;
         let mut patience = None;
         loop {
             let pass = match self.pass(&usage.gate) {
                 Ok(pass) => pass,
-                // What has begun may be stored already, so it is worth the wait whoever the sender is.
-                Err(reason) if !has_begun && time_limit < PATIENT_FROM => return Err(reason),
+                Err(reason) if last.is_none() && time_limit < PATIENT_FROM => return Err(reason),
                 Err(reason) => {
-                    self.wait(deadline, &mut patience).await.map_err(|()| reason)?;
+                    self.wait(deadline, &mut patience).await.map_err(|()| last.clone().unwrap_or(reason))?;
                     continue;
                 }
             };
             patience = None;
-            has_begun = true;
             let reason = match self.attempt(&mut outgoing, &usage.gate, pass, deadline).await {
                 Attempt::Stored(stored) => {
                     shared.metrics.publish_duration.observe_duration(start.elapsed());
@@ -176,6 +176,7 @@ impl Publisher {
             if Instant::now() + pause + ACK_MIN > deadline {
                 return Err(reason);
             }
+            last = Some(reason);
             sleep(pause).await;
         }
     }
@@ -219,35 +220,48 @@ impl Publisher {
     }
 
     async fn attempt(&self, outgoing: &mut Outgoing, gate: &Gate, pass: Pass, deadline: Instant) -> Attempt {
-        let until = deadline.min(Instant::now() + ACK_MAX);
         let Inner { link, acks, inbox, shared } = &*self.0;
-        let pending = outgoing.pending.get_or_insert_with(|| acks.expect(outgoing.subject.clone()));
+        if let Some(reply) = outgoing.late_reply() {
+            return self.settle(reply, outgoing, gate, pass);
+        }
+        let until = deadline.min(Instant::now() + ACK_MAX);
+        let connection = link.number();
+        let pending = match &mut outgoing.pending {
+            Some(pending) => {
+                pending.again(connection);
+                pending
+            }
+            none => none.insert(acks.expect(outgoing.subject.clone(), connection)),
+        };
+        let (subject, headers) = (outgoing.subject.clone(), outgoing.headers.to_map());
         let reply_to = format!("{inbox}.{}", pending.number());
+        let payload = outgoing.payload.clone();
         let exchange = async {
-            let (subject, headers) = (outgoing.subject.clone(), outgoing.headers.to_map());
-            let sending =
-                link.client.publish_with_reply_and_headers(subject, reply_to, headers, outgoing.payload.clone());
+            let sending = link.client.publish_with_reply_and_headers(subject, reply_to, headers, payload);
             sending.await.map_err(|error| error.kind())?;
             // The table drops no waiter without a word.
             Ok((&mut pending.reply).await.unwrap_or(Reply::Lost))
         };
-        let reply = match timeout_at(until, exchange).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(PublishErrorKind::MaxPayloadExceeded)) => {
+        match timeout_at(until, exchange).await {
+            Ok(Ok(reply)) => self.settle(reply, outgoing, gate, pass),
+            Ok(Err(error)) => {
                 gate.unsaid(pass);
-                return Attempt::Failed(too_large(link.client.max_payload()));
-            }
-            // The client has ended, or takes the subject for none: neither passes.
-            Ok(Err(PublishErrorKind::Send | PublishErrorKind::InvalidSubject)) => {
-                gate.unsaid(pass);
-                return Attempt::Failed(NotStored::Disconnected);
+                Attempt::Failed(match error {
+                    PublishErrorKind::MaxPayloadExceeded => too_large(link.client.max_payload()),
+                    // The client has ended, or takes the subject for none: neither passes.
+                    PublishErrorKind::Send | PublishErrorKind::InvalidSubject => NotStored::Disconnected,
+                })
             }
             // The ack may still come while the next try is under way: the entry stays.
             Err(_) => {
                 gate.failed(pass, shared.now_ms());
-                return Attempt::Again(NotStored::NoAck);
+                Attempt::Again(NotStored::NoAck)
             }
-        };
+        }
+    }
+
+    fn settle(&self, reply: Reply, outgoing: &mut Outgoing, gate: &Gate, pass: Pass) -> Attempt {
+        let Inner { link, shared, .. } = &*self.0;
         outgoing.pending = None;
         match reply {
             Reply::Ack { sequence, is_duplicate } => {
@@ -263,7 +277,7 @@ impl Publisher {
                 gate.failed(pass, shared.now_ms());
                 Attempt::Again(NotStored::NoStream)
             }
-            // Says nothing of the stream.
+            // Neither of these says anything of the stream.
             Reply::Denied => {
                 gate.unsaid(pass);
                 Attempt::Failed(NotStored::NotPermitted)
@@ -272,6 +286,20 @@ impl Publisher {
                 gate.unsaid(pass);
                 Attempt::Again(NotStored::Disconnected)
             }
+        }
+    }
+}
+
+impl Outgoing {
+    /// A reply that came after its try was given up; what broke meanwhile is to be sent again.
+    fn late_reply(&mut self) -> Option<Reply> {
+        match self.pending.as_mut()?.reply.try_recv() {
+            Ok(Reply::Lost) | Err(TryRecvError::Closed) => {
+                self.pending = None;
+                None
+            }
+            Ok(reply) => Some(reply),
+            Err(TryRecvError::Empty) => None,
         }
     }
 }
@@ -322,10 +350,8 @@ async fn take_acks(link: Link, inbox: String, acks: Acks, shared: Arc<Shared>) {
                     let now = *state.borrow_and_update();
                     let reconnects = now.times_up.saturating_sub(times_up.max(1));
                     shared.metrics.nats_reconnects.fetch_add(reconnects, Ordering::Relaxed);
-                    if !now.is_up || now.times_up != times_up {
-                        acks.lose_all();
-                    }
                     times_up = now.times_up;
+                    acks.lose(if now.is_up { times_up.saturating_sub(1) } else { times_up });
                 }
             }
         }

@@ -1,5 +1,8 @@
 //! From an endpoint, its Secrets and its stream to a route and all that is wrong with it. Pure.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +20,7 @@ use crate::metrics::{EndpointMetrics, Histogram};
 use crate::scheme::{Authenticates, Keyring, Scheme, Verification};
 
 /// The provider of an endpoint that brings its own verification.
-pub(super) const CUSTOM: &str = "custom";
+pub(in crate::route) const CUSTOM: &str = "custom";
 
 /// What the operator's flags say, as far as routes depend on it.
 #[derive(Clone, Debug)]
