@@ -308,7 +308,7 @@ fn public_url(text: &str) -> Result<String, String> {
 pub fn duration(text: &str) -> Result<Duration, String> {
     let parsed: kube::core::Duration =
         text.parse().map_err(|_| "expected a duration such as 90s, 5m or 2h".to_owned())?;
-    Duration::try_from(parsed).map_err(|_| "must not be negative".to_owned())
+    if text.starts_with('-') { Err("must not be negative".to_owned()) } else { Ok(parsed.into()) }
 }
 
 /// A Kubernetes quantity of bytes: `1Mi`, `64M`, `1048576`.

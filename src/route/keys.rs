@@ -216,19 +216,16 @@ fn look_up<'a>(
             let message = format!("Secret {namespace}/{name} has not been read yet ({})", field(index));
             return Err(Problem::pending(ConditionType::ResolvedRefs, field(index), message));
         }
-        SecretState::Missing => match kept() {
-            Some((secret, version)) => {
-                let message = format!(
-                    "Secret {namespace}/{name} is gone; its last known key \"{key}\" serves until the grace ends"
-                );
-                resolved.problems.push(Problem::passing(Reason::DegradedRefs, field(index), message));
-                (secret, version.as_str())
-            }
-            None => {
+        SecretState::Missing => {
+            let Some((secret, version)) = kept() else {
                 let message = format!("Secret {namespace}/{name} not found ({}); create it", field(index));
                 return Err(Problem::passing(Reason::SecretNotFound, field(index), message));
-            }
-        },
+            };
+            let message =
+                format!("Secret {namespace}/{name} is gone; its last known key \"{key}\" serves until the grace ends");
+            resolved.problems.push(Problem::passing(Reason::DegradedRefs, field(index), message));
+            (secret, version.as_str())
+        }
         SecretState::Found(data) => match (data.keys.get(key), kept()) {
             (Some(secret), _) => (secret, data.resource_version.as_str()),
             (None, Some((secret, version))) => {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 /// What came back for a publish.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Reply {
     /// The stream has it.
     Ack {
@@ -120,19 +120,20 @@ impl Drop for Pending {
     }
 }
 
+/// What matters of `PublishAck` and of the error beside it, read without a copy: there is one for each event.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    seq: u64,
+    #[serde(default)]
+    duplicate: bool,
+    error: Option<Error>,
+}
+
 /// `None` is no answer of `JetStream`: someone else listens on the subject, and the stream's own may still come.
 fn read(message: &Message) -> Option<Reply> {
     if message.status == Some(StatusCode::NO_RESPONDERS) {
         return Some(Reply::NoResponders);
-    }
-    // What matters of `PublishAck` and of the error beside it, read without a copy: there is one for each event.
-    #[derive(Deserialize)]
-    struct Answer {
-        #[serde(default)]
-        seq: u64,
-        #[serde(default)]
-        duplicate: bool,
-        error: Option<Error>,
     }
     let answer: Answer = serde_json::from_slice(&message.payload).ok()?;
     match answer.error {

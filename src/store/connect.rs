@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// An event may come a moment before the state that it tells of.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// A connect that goes on failing for the same reason is told this often.
-const TELL_EVERY: Duration = Duration::from_mins(1);
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// For a request to the `JetStream` API.
 const REQUEST_MAX: Duration = Duration::from_secs(4);
 
@@ -78,7 +78,7 @@ pub(super) enum Voice {
 pub(super) async fn open(config: &NatsConfig, denials: Arc<Denials>, voice: Voice) -> Result<Link, ConfigError> {
     credential::check(config)?;
     let (state, watcher) = watch::channel(LinkState::default());
-    let ear = Arc::new(Ear { voice, denials, told: Mutex::default(), stirred: Notify::new(), leaving: Notify::new() });
+    let ear = Arc::new(Ear::new(config, denials, voice));
     let hearing = Arc::clone(&ear);
     let options = options(config, Some(Arc::clone(&ear))).retry_on_initial_connect().event_callback(move |event| {
         hearing.hear(event, Instant::now());
@@ -87,7 +87,7 @@ pub(super) async fn open(config: &NatsConfig, denials: Arc<Denials>, voice: Voic
     let client = options
         .connect(config.nats_url.as_slice())
         .await
-        .map_err(|error| fault("--nats-url", Path::new(&shown(&config.nats_url)), error))?;
+        .map_err(|error| fault("--nats-url", Path::new(&shown(&config.nats_url)), &error))?;
     let link = Link { statistics: client.statistics(), client, state: watcher };
     tokio::spawn(follow(link.clone(), ear, state));
     Ok(link)
@@ -201,6 +201,9 @@ async fn leave(client: &Client, voice: Voice) {
 #[derive(Debug)]
 struct Ear {
     voice: Voice,
+    /// Where it connects to, for the log.
+    servers: String,
+    is_tls_required: bool,
     denials: Arc<Denials>,
     /// The last trouble that was told, and when.
     told: Mutex<Option<(String, Instant)>>,
@@ -209,6 +212,20 @@ struct Ear {
 }
 
 impl Ear {
+    fn new(config: &NatsConfig, denials: Arc<Denials>, voice: Voice) -> Self {
+        let is_tls_required =
+            config.nats_require_tls || config.nats_tls_first || config.nats_url.iter().any(ServerAddr::tls_required);
+        Self {
+            voice,
+            servers: shown(&config.nats_url),
+            is_tls_required,
+            denials,
+            told: Mutex::default(),
+            stirred: Notify::new(),
+            leaving: Notify::new(),
+        }
+    }
+
     fn hear(&self, event: Event, now: Instant) {
         match event {
             Event::Connected => {
@@ -234,7 +251,14 @@ impl Ear {
         let is_old =
             told.as_ref().is_some_and(|(last, at)| last == trouble && now.saturating_duration_since(*at) < TELL_EVERY);
         if !is_old && self.voice == Voice::Aloud {
-            tracing::warn!(error = trouble, "NATS can't be used; trying again until it can");
+            // The client does not say what went wrong beyond that.
+            let tls = if self.is_tls_required { "required: a server without is refused" } else { "as the server asks" };
+            tracing::warn!(
+                error = trouble,
+                servers = self.servers,
+                tls,
+                "NATS can't be used; trying again until it can"
+            );
             *told = Some((trouble.to_owned(), now));
         }
     }
@@ -252,7 +276,15 @@ fn denied_subject(message: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        nats: NatsConfig,
+    }
 
     #[test]
     fn pauses_stay_within_250_ms() {
@@ -277,13 +309,7 @@ mod tests {
 
     #[test]
     fn the_same_trouble_is_told_once_a_minute() {
-        let ear = Ear {
-            voice: Voice::Aloud,
-            denials: Arc::default(),
-            told: Mutex::default(),
-            stirred: Notify::new(),
-            leaving: Notify::new(),
-        };
+        let ear = Ear::new(&Flags::parse_from(["test"]).nats, Arc::default(), Voice::Aloud);
         let start = Instant::now();
         let told_at = |trouble: &str, after: u64| {
             ear.tell(trouble, start + Duration::from_secs(after));

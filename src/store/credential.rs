@@ -25,7 +25,7 @@ pub struct ConfigError {
     pub reason: String,
 }
 
-pub(super) fn fault(flag: &'static str, path: &Path, reason: impl ToString) -> ConfigError {
+pub(super) fn fault(flag: &'static str, path: &Path, reason: &impl ToString) -> ConfigError {
     ConfigError { flag, path: path.to_owned(), reason: reason.to_string() }
 }
 
@@ -35,24 +35,24 @@ pub(super) fn fault(flag: &'static str, path: &Path, reason: impl ToString) -> C
 /// The first flag whose file can't be used.
 pub fn check(config: &NatsConfig) -> Result<(), ConfigError> {
     if let Some(path) = &config.nats_creds {
-        Credentials::read(path).map_err(|reason| fault("--nats-creds", path, reason))?;
+        Credentials::read(path).map_err(|reason| fault("--nats-creds", path, &reason))?;
     }
     if let Some(path) = &config.nats_nkey {
-        read_nkey(path).map_err(|reason| fault("--nats-nkey", path, reason))?;
+        read_nkey(path).map_err(|reason| fault("--nats-nkey", path, &reason))?;
     }
     if let Some(path) = &config.nats_ca {
         let mut roots = RootCertStore::empty();
         for certificate in certificates("--nats-ca", path)? {
-            roots.add(certificate).map_err(|error| fault("--nats-ca", path, error))?;
+            roots.add(certificate).map_err(|error| fault("--nats-ca", path, &error))?;
         }
     }
     if let (Some(path), Some(key_path)) = (&config.nats_cert, &config.nats_key) {
         let chain = certificates("--nats-cert", path)?;
-        let key = PrivateKeyDer::from_pem_file(key_path).map_err(|error| fault("--nats-key", key_path, error))?;
+        let key = PrivateKeyDer::from_pem_file(key_path).map_err(|error| fault("--nats-key", key_path, &error))?;
         // Tells a key of another certificate, too.
         match CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()) {
             Ok(_) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
-            Err(error) => return Err(fault("--nats-key", key_path, error)),
+            Err(error) => return Err(fault("--nats-key", key_path, &error)),
         }
     }
     Ok(())
@@ -61,9 +61,9 @@ pub fn check(config: &NatsConfig) -> Result<(), ConfigError> {
 fn certificates(flag: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match read {
-        Ok(certificates) if certificates.is_empty() => Err(fault(flag, path, "holds no certificate in PEM form")),
+        Ok(certificates) if certificates.is_empty() => Err(fault(flag, path, &"holds no certificate in PEM form")),
         Ok(certificates) => Ok(certificates),
-        Err(error) => Err(fault(flag, path, error)),
+        Err(error) => Err(fault(flag, path, &error)),
     }
 }
 
@@ -74,11 +74,11 @@ fn certificates(flag: &'static str, path: &Path) -> Result<Vec<CertificateDer<'s
 pub(super) fn authenticate(config: &NatsConfig, nonce: &[u8]) -> Result<Auth, String> {
     let mut auth = Auth::new();
     if let Some(path) = &config.nats_creds {
-        let credentials = Credentials::read(path).map_err(|reason| fault("--nats-creds", path, reason).to_string())?;
+        let credentials = Credentials::read(path).map_err(|reason| fault("--nats-creds", path, &reason).to_string())?;
         auth.signature = Some(credentials.key.sign(nonce).map_err(|error| error.to_string())?);
         auth.jwt = Some(credentials.jwt);
     } else if let Some(path) = &config.nats_nkey {
-        let key = read_nkey(path).map_err(|reason| fault("--nats-nkey", path, reason).to_string())?;
+        let key = read_nkey(path).map_err(|reason| fault("--nats-nkey", path, &reason).to_string())?;
         auth.signature = Some(key.sign(nonce).map_err(|error| error.to_string())?);
         auth.nkey = Some(key.public_key());
     } else if let Some(user) = &config.nats_user {

@@ -13,7 +13,7 @@ const DENIALS_MAX: usize = 64;
 /// A subject that was refused is tried again after that long, by one publish.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 /// A subject that was not refused for so long is forgotten: rights change, and nobody may publish to it any more.
-const FORGET_AFTER: Duration = Duration::from_mins(5);
+const FORGET_AFTER: Duration = Duration::from_secs(300);
 
 /// What the server refused of late; shared by all connections of the process.
 #[derive(Debug)]

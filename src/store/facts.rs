@@ -93,6 +93,10 @@ mod tests {
         stream: StreamConfig,
     }
 
+    fn hours(hours: u64) -> Duration {
+        Duration::from_secs(hours * 3600)
+    }
+
     fn flags(flags: &[&str]) -> StreamConfig {
         Flags::parse_from([&["test"], flags].concat()).stream
     }
@@ -102,7 +106,7 @@ mod tests {
         let config = default_stream(&flags(&[]), "jethook", None);
         assert_eq!((config.name.as_str(), config.subjects.as_slice()), ("WEBHOOKS", &["webhooks.>".to_owned()][..]));
         assert_eq!((config.discard, config.storage), (DiscardPolicy::New, StorageType::File));
-        assert_eq!((config.max_age, config.duplicate_window), (Duration::from_hours(168), Duration::from_hours(2)));
+        assert_eq!((config.max_age, config.duplicate_window), (hours(168), hours(2)));
         assert_eq!((config.max_bytes, config.num_replicas), (-1, 1));
         assert!(is_owned(&config, "jethook") && !is_owned(&config, "other"));
         let config = default_stream(
@@ -111,9 +115,9 @@ mod tests {
             None,
         );
         assert_eq!((config.max_bytes, config.num_replicas), (1 << 30, 3));
-        assert_eq!(config.duplicate_window, Duration::from_hours(1), "no longer than the age");
+        assert_eq!(config.duplicate_window, hours(1), "no longer than the age");
         let config = default_stream(&flags(&["--stream-max-age", "0s", "--duplicate-window", "3h"]), "jethook", None);
-        assert_eq!((config.max_age, config.duplicate_window), (Duration::ZERO, Duration::from_hours(3)));
+        assert_eq!((config.max_age, config.duplicate_window), (Duration::ZERO, hours(3)));
     }
 
     #[test]

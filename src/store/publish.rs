@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::Subject;
@@ -17,10 +17,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::ack::{Acks, Pending, Reply};
 use super::connect::{self, Link, Voice};
 use super::credential::ConfigError;
-use super::denials::Denials;
+use super::shared::{Patience, Shared, Slot};
 use crate::config::NatsConfig;
 use crate::event::{Event, Headers};
-use crate::metrics::Metrics;
 use crate::outcome::NotStored;
 use crate::route::{Gate, Pass, Usage};
 
@@ -44,42 +43,6 @@ pub struct Stored {
     pub sequence: u64,
     /// Whether the stream had it already.
     pub is_duplicate: bool,
-}
-
-/// Limits on publishing.
-#[derive(Clone, Copy, Debug)]
-pub struct PublishLimits {
-    /// `--max-inflight-publishes`.
-    pub inflight_max: usize,
-    /// `--reconnect-wait`.
-    pub reconnect_wait: Duration,
-    /// `--reconnect-waiters`.
-    pub reconnect_waiters_max: usize,
-}
-
-/// What all publishers of the process share.
-#[derive(Debug)]
-pub struct Shared {
-    limits: PublishLimits,
-    inflight: AtomicUsize,
-    waiters: AtomicUsize,
-    denials: Arc<Denials>,
-    metrics: Arc<Metrics>,
-    /// From when gates count.
-    epoch: Instant,
-}
-
-impl Shared {
-    /// With these limits.
-    #[must_use]
-    pub fn new(limits: PublishLimits, denials: Arc<Denials>, metrics: Arc<Metrics>) -> Self {
-        let (inflight, waiters) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { limits, inflight, waiters, denials, metrics, epoch: Instant::now() }
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
 }
 
 /// One worker's way to `JetStream`: a connection of its own, used on its thread only.
@@ -372,51 +335,31 @@ async fn take_denials(acks: Acks, shared: Arc<Shared>) {
     }
 }
 
-/// A place among the publishes in flight, of all and of one endpoint.
-struct Slot<'a> {
-    shared: &'a Shared,
-    usage: &'a Usage,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<'a> Slot<'a> {
-    /// More than a quarter is refused to one endpoint while more than half is used by all.
-    fn take(shared: &'a Shared, usage: &'a Usage) -> Result<Self, NotStored> {
-        let most = shared.limits.inflight_max;
-        let all = shared.inflight.fetch_add(1, Ordering::Relaxed);
-        let own = usage.publishes.fetch_add(1, Ordering::Relaxed);
-        let slot = Self { shared, usage };
-        if all >= most || (all > most / 2 && own >= (most / 4).max(1)) {
-            return Err(NotStored::Overloaded);
+    #[test]
+    fn each_code_says_whether_another_try_is_worth_it() {
+        use NotStored::{OtherStream, Overloaded, Refused, StreamFull, TooLarge};
+        let limit = 1000;
+        for (code, is_final, expected) in [
+            (10077, true, StreamFull),
+            (10060, true, OtherStream),
+            (10054, true, TooLarge { limit }),
+            (10097, true, TooLarge { limit }),
+            (10109, true, Refused { code: 10109 }),
+            (10158, false, Refused { code: 10158 }),
+            (10023, false, Refused { code: 10023 }),
+            (10002, false, Refused { code: 10002 }),
+            (10008, false, Refused { code: 10008 }),
+            (10167, false, Overloaded),
+        ] {
+            match judge(code, 1000) {
+                Attempt::Failed(reason) => assert_eq!((is_final, reason), (true, expected), "{code}"),
+                Attempt::Again(reason) => assert_eq!((is_final, reason), (false, expected), "{code}"),
+                Attempt::Stored(stored) => panic!("{code}: {stored:?}"),
+            }
         }
-        Ok(slot)
-    }
-}
-
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        self.shared.inflight.fetch_sub(1, Ordering::Relaxed);
-        self.usage.publishes.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A place among those who wait for NATS to come back.
-struct Patience {
-    shared: Arc<Shared>,
-    since: Instant,
-}
-
-impl Patience {
-    fn take(shared: &Arc<Shared>) -> Result<Self, ()> {
-        let place = Self { shared: Arc::clone(shared), since: Instant::now() };
-        if shared.waiters.fetch_add(1, Ordering::Relaxed) >= shared.limits.reconnect_waiters_max {
-            return Err(());
-        }
-        Ok(place)
-    }
-}
-
-impl Drop for Patience {
-    fn drop(&mut self) {
-        self.shared.waiters.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -37,7 +37,7 @@ fn the_default_stream_is_made_once_and_left_alone_while_the_flags_stay() {
         let mut reading = Reading::start(&nats().url(), &default_flags(&corner), &wanted).await;
         let facts = reading.until("it is made", |view| found(view.streams.get(&corner.stream))).await;
         assert!(facts.is_ours);
-        assert_eq!(facts.subjects, [subject.clone()]);
+        assert_eq!(facts.subjects, [subject.as_str()]);
         drop(reading);
         // The server's own defaults are in what it gives back; they are no reason to change it.
         for _ in 0..3 {
@@ -110,7 +110,7 @@ fn who_else_captures_a_subject_is_told_and_healed_soon() {
                 (view.captured_by.len() == 2).then(|| view.captured_by.clone())
             })
             .await;
-        assert_eq!(captured_by[&foreign], [other.stream.clone()]);
+        assert_eq!(captured_by[&foreign], [other.stream.as_str()]);
         assert_eq!(captured_by[&partly], Vec::<String>::new(), "a stream is not another of itself");
         aside(|| {
             let mut wider = nats().stream(&own.stream).unwrap().config;
