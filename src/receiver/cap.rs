@@ -70,6 +70,14 @@ impl Cap {
         }
     }
 
+    /// Has the connection that has waited longest go, and waits a moment until one is gone.
+    pub(super) async fn make_room(&self) {
+        let freed = self.freed.notified();
+        self.evict_longest_waiting();
+        // Who finds no room afterwards comes again.
+        let _ = timeout(PATIENCE, freed).await;
+    }
+
     fn try_admit(self: &Arc<Self>, load: &Arc<AtomicUsize>) -> Option<Seat> {
         let mut places = self.places();
         if places.len() >= self.connections_max {
@@ -88,7 +96,7 @@ impl Cap {
     }
 
     /// Tells the connection that has waited longest to go, among those that were not told yet.
-    pub(super) fn evict_longest_waiting(&self) {
+    fn evict_longest_waiting(&self) {
         let places = self.places();
         let since = |place: &Place| place.waiting_since.load(Ordering::Relaxed);
         let staying = places.iter().filter(|(_, place)| !place.is_evicted.load(Ordering::Relaxed));

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use governor::clock::{Clock, DefaultClock};
 use http::request::Parts;
-use http::{Method, Request, header};
+use http::{Method, Request, Version, header};
 use http_body::Body;
 use hyper::body::Incoming;
 use jiff::{SignedDuration, Timestamp};
@@ -73,7 +73,8 @@ pub(super) async fn handle<P: Publish>(
     connection: Rc<Connection>,
     request: Request<Incoming>,
 ) -> Result<Answer, Infallible> {
-    let exchange = connection.begin(request.version());
+    let version = request.version();
+    let exchange = connection.begin(version);
     let (parts, mut body) = request.into_parts();
     let shared = &worker.shared;
     let client = shared.trust.client(connection.peer, &parts.headers);
@@ -86,7 +87,9 @@ pub(super) async fn handle<P: Publish>(
         tally.finish(&result);
     }
     let is_last = shared.is_draining.load(Ordering::Relaxed) || !body.is_end_stream();
-    Ok(reply::answer(result, if is_last { reply::Connection::Close } else { reply::Connection::Keep }))
+    // HTTP/2 has no such header: it ends streams and connections by frames.
+    let is_told = is_last && version != Version::HTTP_2;
+    Ok(reply::answer(result, if is_told { reply::Connection::Close } else { reply::Connection::Keep }))
 }
 
 /// The pipeline. Nothing but the path and the sizes is looked at before the signature is right; whoever publishes takes

@@ -33,7 +33,7 @@ impl PerPeriod {
     pub(super) fn admits(&self, key: impl Hash, limit: u32) -> bool {
         let index = usize::try_from(self.hasher.hash_one(key) % CELLS as u64).unwrap_or(0);
         let Some(cell) = self.cells.get(index) else { return false };
-        let period = (self.epoch.elapsed().as_secs() / self.period_seconds & u64::from(u32::MAX)) << 32;
+        let period = ((self.epoch.elapsed().as_secs() / self.period_seconds) & u64::from(u32::MAX)) << 32;
         let count = |value: u64| if value & !u64::from(u32::MAX) == period { value & u64::from(u32::MAX) } else { 0 };
         let limit = u64::from(limit);
         cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |value| {

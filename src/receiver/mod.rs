@@ -216,7 +216,7 @@ impl Receiver {
             lanes.push(lane);
             workers.push(ended);
         }
-        let cap = cap::Cap::new(config.max_connections);
+        let cap = cap::Cap::new(accept::connections_max(config.max_connections));
         let (stop, acceptor) = start_acceptor(listener, lanes, &shared, &cap, &health)?;
         Ok(Self { local_address, shared, cap, stop: Some(stop), acceptor, workers })
     }

@@ -355,6 +355,25 @@ fn an_entry_answers_and_greets_in_its_own_words() {
 }
 
 #[test]
+fn a_handshake_without_a_signature_is_read_from_small_bodies_only() {
+    let bench = Bench::start(&[]);
+    let mut verification = token_in_header();
+    verification["handshakes"] = json!([{
+        "method": "POST", "unsigned": true, "when": {"json:/type": ["verify"]}, "answer": {"body": "{json:/challenge}"},
+    }]);
+    bench.serve(vec![bench.route("hook", &verification)]);
+    let greeting = |filler: usize| {
+        Request::post("/shop/hook", json!({"type": "verify", "challenge": "abc", "x": "x".repeat(filler)}).to_string())
+    };
+    check(&bench, &greeting(0), 200, "abc");
+    check(&bench, &greeting(8000), 200, "abc");
+    assert_eq!(bench.send(&greeting(8192)).status, 401);
+    assert_eq!(bench.send(&Request::post("/shop/hook", r#"{"type":"other"}"#)).status, 401);
+    assert_eq!(bench.counted("hook", Outcome::Handshake), 2);
+    assert!(bench.store.events().is_empty());
+}
+
+#[test]
 fn what_is_not_stored_is_503_with_retry_after() {
     let bench = Bench::start(&[]);
     for (failure, status, outcome) in [
