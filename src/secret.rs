@@ -28,6 +28,13 @@ impl Secret {
         is_text.then(|| Self::from(line.to_vec()))
     }
 
+    /// Without the white space around it; `None` where there is none.
+    #[must_use]
+    pub fn trimmed(&self) -> Option<Self> {
+        let trimmed = self.0.trim_ascii();
+        (trimmed.len() < self.0.len()).then(|| Self::from(trimmed.to_vec()))
+    }
+
     /// True when there is nothing in it but white space: such a secret would let anyone sign.
     #[must_use]
     pub fn is_blank(&self) -> bool {

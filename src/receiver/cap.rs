@@ -91,8 +91,10 @@ impl Cap {
     pub(super) fn evict_longest_waiting(&self) {
         let places = self.places();
         let since = |place: &Place| place.waiting_since.load(Ordering::Relaxed);
-        let staying = places.values().filter(|place| !place.is_evicted.load(Ordering::Relaxed));
-        if let Some(place) = staying.min_by_key(|place| since(place)).filter(|place| since(place) != NOT_WAITING) {
+        let staying = places.iter().filter(|(_, place)| !place.is_evicted.load(Ordering::Relaxed));
+        // Of those that came in the same millisecond, the one that was accepted first.
+        let longest = staying.min_by_key(|(id, place)| (since(place), **id)).map(|(_, place)| place);
+        if let Some(place) = longest.filter(|place| since(place) != NOT_WAITING) {
             place.is_evicted.store(true, Ordering::Release);
             place.waker.wake();
         }

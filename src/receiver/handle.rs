@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use super::body::{self, BodyError};
 use super::connection::{Connection, Exchange};
+use super::hint;
 use super::reply::{self, Answer};
 use super::tally::Tally;
 use super::worker::Worker;
@@ -28,7 +29,7 @@ use super::{Publish, Shared};
 use crate::event::Event;
 use crate::outcome::{Outcome, Refusal};
 use crate::route::{Route, Serving, State};
-use crate::scheme::{Delivery, Reply, Verdict};
+use crate::scheme::{Delivery, Rejection, Reply, Verdict};
 
 /// Bodies above this are verified off the worker, which has others to serve.
 const ON_WORKER_BYTES_MAX: usize = 256 * 1024;
@@ -120,7 +121,16 @@ async fn deliver<P: Publish>(
     if greets_by_body && let Some(greeting) = call.greet(serving, small_body)? {
         return Ok(greeting);
     }
-    match judge_where_it_fits(call, &route, serving, payload).await? {
+    let judged = if payload.len() > ON_WORKER_BYTES_MAX {
+        judge_off_worker(call, &route, payload).await
+    } else {
+        let judged = judge(&call, &route, serving, &payload);
+        if let (Err(refusal), Some(tally)) = (&judged, tally.as_mut()) {
+            tally.suspect(hint(shared, &route, serving, refusal, &call.delivery(&payload)));
+        }
+        judged
+    };
+    match judged? {
         Judged::Greeting(reply) => Ok(Done::Greeted(reply)),
         Judged::Filtered => Ok(Done::Filtered { reply: serving.scheme.answer().cloned() }),
         Judged::Event(event) => publish(worker, &route, serving, exchange.began, event, tally.take()).await,
@@ -254,21 +264,27 @@ enum Judged {
     Greeting(Reply),
 }
 
-async fn judge_where_it_fits(
-    call: Call,
-    route: &Arc<Route>,
-    serving: &Serving,
-    payload: Bytes,
-) -> Result<Judged, Refusal> {
-    if payload.len() <= ON_WORKER_BYTES_MAX {
-        return judge(&call, route, serving, &payload);
-    }
+async fn judge_off_worker(call: Call, route: &Arc<Route>, payload: Bytes) -> Result<Judged, Refusal> {
     let route = Arc::clone(route);
     let judging = tokio::task::spawn_blocking(move || match &route.state {
         State::Open(serving) => judge(&call, &route, serving, &payload),
         State::Suspended | State::Closed => Err(Refusal::Closed),
     });
     judging.await.unwrap_or(Err(Refusal::Internal))
+}
+
+/// Why no key matches, if that can be found out; tried at most once a minute for an endpoint.
+fn hint(
+    shared: &Shared,
+    route: &Route,
+    serving: &Serving,
+    refusal: &Refusal,
+    delivery: &Delivery<'_>,
+) -> Option<&'static str> {
+    let is_due = *refusal == Refusal::Rejected(Rejection::NoKeyMatched)
+        && delivery.body.len() <= hint::BODY_BYTES_MAX
+        && shared.hints.admits(&route.endpoint, 1);
+    is_due.then(|| hint::find(serving, delivery, Timestamp::now()))?
 }
 
 /// Verify, count against the rate, filter, build the event: all that needs no waiting.
@@ -331,10 +347,11 @@ impl<P: Publish, F: Future<Output: 'static>> Future for Unstoppable<P, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<F::Output> {
-        let Some(work) = &mut self.work else { return Poll::Pending };
+        // Taken out meanwhile: work that panics is not gone on with.
+        let Some(mut work) = self.work.take() else { return Poll::Pending };
         let polled = work.as_mut().poll(ctx);
-        if polled.is_ready() {
-            self.work = None;
+        if polled.is_pending() {
+            self.work = Some(work);
         }
         polled
     }

@@ -6,6 +6,7 @@ mod cap;
 mod client;
 mod connection;
 mod handle;
+mod hint;
 mod limit;
 mod memory;
 mod proxy;
@@ -41,6 +42,8 @@ use crate::store::{Publisher, Stored};
 
 /// Sockets that may wait for one worker.
 const LANE: usize = 256;
+/// How often it is tried to find out why no key matches, for an endpoint.
+const HINT_EVERY: Duration = Duration::from_secs(60);
 /// What the last requests may take beyond the longest time limit of their senders.
 const STOP_MARGIN: Duration = Duration::from_secs(2);
 
@@ -141,8 +144,9 @@ struct Shared {
     metrics: Arc<Metrics>,
     notices: mpsc::Sender<RefusalNotice>,
     memory: Arc<memory::Memory>,
-    refusals: limit::PerSecond,
-    log_samples: limit::PerSecond,
+    refusals: limit::PerPeriod,
+    log_samples: limit::PerPeriod,
+    hints: limit::PerPeriod,
     is_draining: AtomicBool,
     stop_by: OnceLock<Instant>,
 }
@@ -200,8 +204,9 @@ impl Receiver {
             memory: memory::Memory::new(config.max_body_memory, Arc::clone(&metrics)),
             metrics,
             notices,
-            refusals: limit::PerSecond::default(),
-            log_samples: limit::PerSecond::default(),
+            refusals: limit::PerPeriod::new(Duration::from_secs(1)),
+            log_samples: limit::PerPeriod::new(Duration::from_secs(1)),
+            hints: limit::PerPeriod::new(HINT_EVERY),
             is_draining: AtomicBool::new(false),
             stop_by: OnceLock::new(),
         });

@@ -79,6 +79,8 @@ pub struct Serving {
     pub scheme: Scheme,
     /// With which keys.
     pub keyring: Keyring,
+    /// The keys without the white space around them, where any has some: to tell why no key matches, never to verify.
+    pub trimmed_keyring: Option<Keyring>,
     /// Secret and key name of each key, by the index that [`crate::scheme::Verified::keys`] gives.
     pub keys: Vec<KeyName>,
     /// Client addresses that may deliver; empty: all.

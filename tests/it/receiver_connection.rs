@@ -222,8 +222,8 @@ fn what_is_read_behind_an_early_answer_is_bounded() {
     // A sender that never ends is cut off after 4 MiB and what fits in buffers.
     let mut flood = Connection::open(bench.address).unwrap();
     flood.write(&Request::post("/shop/unknown", "").header("Content-Length", "1000000000").bytes()).unwrap();
-    let mut sent = 0;
-    while sent < 100_000_000 && flood.write(&[b'x'; 100_000]).is_ok() {
+    let (chunk, mut sent) = (vec![b'x'; 100_000], 0);
+    while sent < 100_000_000 && flood.write(&chunk).is_ok() {
         sent += 100_000;
     }
     assert!(sent < 50_000_000, "{sent}");
@@ -328,18 +328,14 @@ fn under_load_every_request_on_an_accepted_connection_is_answered() {
                     loop {
                         let id = format!("{client}-{}", answered.load(Ordering::Relaxed));
                         let sent = connection.write(&delivery("{}").header("X-Id", &id).bytes());
-                        match sent.and_then(|()| connection.read_answer()) {
-                            Ok(answer) => {
-                                assert_eq!(answer.status, 200);
-                                answered.fetch_add(1, Ordering::Relaxed);
-                                if answer.header("connection") == Some("close") {
-                                    break;
-                                }
-                            }
-                            Err(_) => {
-                                lost += 1;
-                                break;
-                            }
+                        let Ok(answer) = sent.and_then(|()| connection.read_answer()) else {
+                            lost += 1;
+                            break;
+                        };
+                        assert_eq!(answer.status, 200);
+                        answered.fetch_add(1, Ordering::Relaxed);
+                        if answer.header("connection") == Some("close") {
+                            break;
                         }
                     }
                 }

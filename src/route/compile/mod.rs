@@ -238,7 +238,7 @@ struct Work<'a> {
 fn finish(source: Source<'_>, work: Work<'_>, settings: &Settings, handles: &Handles) -> Compiled {
     let Work { path, url, verification, scheme, resolved, parts, target, problems } = work;
     let is_accepted = problems.iter().all(|problem| problem.condition != ConditionType::Accepted);
-    let Resolved { keyring, names, in_use, notes, problems: _ } = resolved;
+    let Resolved { keyring, trimmed_keyring, names, in_use, notes, problems: _ } = resolved;
     let armed = scheme.as_ref().filter(|scheme| scheme.is_armed(&keyring));
     let owns_path_token = scheme.as_ref().is_none_or(Scheme::owns_path_token);
     let is_unverified = verification.is_some_and(|verification| verification.none.is_some());
@@ -270,7 +270,7 @@ fn finish(source: Source<'_>, work: Work<'_>, settings: &Settings, handles: &Han
         }
         let serving = scheme.filter(|_| is_served).and_then(|scheme| {
             let limits = BodyLimits { endpoint: parts.body_bytes_max, nats: target.nats_bytes_max };
-            serving(source, scheme, (keyring, names), parts, (body_bytes_max, limits), settings)
+            serving(source, scheme, (keyring, trimmed_keyring, names), parts, (body_bytes_max, limits), settings)
         });
         facts.is_open = serving.is_some();
         route.state = match serving {
@@ -286,7 +286,7 @@ fn finish(source: Source<'_>, work: Work<'_>, settings: &Settings, handles: &Han
 fn serving(
     source: Source<'_>,
     scheme: Scheme,
-    (keyring, keys): (Keyring, Vec<KeyName>),
+    (keyring, trimmed_keyring, keys): (Keyring, Option<Keyring>, Vec<KeyName>),
     parts: Parts,
     (body_bytes_max, limits): (u64, BodyLimits),
     settings: &Settings,
@@ -307,6 +307,7 @@ fn serving(
         time_limit: limit::time_limit(scheme.time_limit()),
         scheme,
         keyring,
+        trimmed_keyring,
         keys,
         source_ranges: parts.source_ranges,
         body_bytes_max,

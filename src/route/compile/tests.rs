@@ -34,6 +34,14 @@ fn a_sound_endpoint_is_open_and_tells_what_it_does() {
 }
 
 #[test]
+fn keys_without_the_white_space_around_them_are_kept_for_hints_only_where_there_is_some() {
+    assert!(serving_of(&compiled(json!({}))).trimmed_keyring.is_none());
+    let padded = Around::new(&[("secret", " padded ")]);
+    let compiled = compiled_with(&spec(json!({})), &padded, &settings(|_| {}));
+    assert!(serving_of(&compiled).trimmed_keyring.is_some());
+}
+
+#[test]
 fn an_entry_of_the_catalogue_brings_its_scheme() {
     let change = json!({"provider": "github", "verification": null});
     let known = compiled(change);
