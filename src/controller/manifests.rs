@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::core::{NamedSecrets, Observed, Report, SecretData, SecretRef, Update};
 use super::folder::{Folder, Object};
 use super::status;
-use crate::api::{ConditionType, WebhookEndpoint};
+use crate::api::{ConditionStatus, ConditionType, WebhookEndpoint};
 use crate::metrics::Metrics;
 use crate::route::EndpointRef;
 use crate::secret::Secret;
@@ -299,8 +299,13 @@ impl Shown {
 fn log(report: &Report) {
     let Report { endpoint: EndpointRef { namespace, name }, uid: _, generation, status } = report;
     let Some(ready) = status::find(status, ConditionType::Ready) else { return };
-    let (is_ready, reason, message) = (&ready.status, &ready.reason, &ready.message);
-    tracing::info!(%namespace, %name, generation, ready = is_ready, reason, message, path = status.path, "an endpoint's status changed");
+    let (is_ready, reason, detail) = (&ready.status, &ready.reason, &ready.message);
+    let path = status.path.as_deref().unwrap_or_default();
+    if *is_ready == ConditionStatus::True.name() {
+        tracing::info!(%namespace, %name, generation, ready = is_ready, reason, detail, path, "an endpoint's status changed");
+    } else {
+        tracing::warn!(%namespace, %name, generation, ready = is_ready, reason, detail, path, "an endpoint's status changed");
+    }
 }
 
 fn show(report: &Report) -> Value {
@@ -386,6 +391,41 @@ mod tests {
         assert_eq!(take(&mut state, &hook), ["Secret 3 with a+b of a+b"], "a version never comes twice");
         assert!(told(&state.name(&NamedSecrets::new())).is_empty());
         assert!(take(&mut state, &[]).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_directory_is_followed() {
+        let folder = std::env::temp_dir().join(format!("jethook-manifests-{}", Uuid::new_v4()));
+        fs::create_dir(&folder).unwrap();
+        let write = |name: &str| {
+            let text = format!(
+                "apiVersion: jethook.dev/v1alpha1\nkind: WebhookEndpoint\nmetadata: {{name: {name}, namespace: shop}}\n\
+                 spec: {{provider: github, secretRefs: [{{name: hook}}]}}\n"
+            );
+            fs::write(folder.join(format!("{name}.yaml")), text).unwrap();
+        };
+        write("a");
+        let (updates, mut updates_in) = mpsc::channel(16);
+        let (_named, named_in) = watch::channel(None);
+        let (reports, reports_in) = mpsc::channel(1);
+        let manifests = Manifests::open(&folder, named_in, updates, Arc::default()).unwrap();
+        let running = tokio::spawn(manifests.run(reports_in));
+        let mut next = async || {
+            let update = tokio::time::timeout(Duration::from_secs(5), updates_in.recv()).await;
+            told(&[update.expect("no update").unwrap()]).remove(0)
+        };
+        assert_eq!(next().await, "Leading(true)");
+        assert_eq!(next().await, "1 in all");
+        write("b");
+        assert_eq!(next().await, "b at 1");
+        fs::rename(folder.join("a.yaml"), folder.join("a.off")).unwrap();
+        assert_eq!(next().await, "a gone");
+        drop((updates_in, reports));
+        write("c");
+        tokio::time::timeout(Duration::from_secs(5), running).await.expect("it ends with the controller").unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        let gone = Manifests::open(&folder, watch::channel(None).1, mpsc::channel(1).0, Arc::default()).unwrap_err();
+        assert!(gone.to_string().starts_with("--manifests /"), "{gone}");
     }
 
     #[test]

@@ -22,14 +22,15 @@ pub(super) fn secret_ref(name: &str) -> SecretRef {
     SecretRef { namespace: "shop".into(), name: name.into() }
 }
 
-pub(super) fn resource(name: &str, change: &Value) -> Arc<WebhookEndpoint> {
+pub(super) fn resource(name: &str, change: Value) -> Arc<WebhookEndpoint> {
     let mut spec = json!({
         "provider": "custom",
         "verification": {"hmac": {"hash": "sha256", "from": ["header:X-Signature"], "signed": "{body}"}},
         "secretRefs": [{"name": "hook"}],
     });
-    for (field, value) in change.as_object().unwrap() {
-        spec[field] = value.clone();
+    let Value::Object(change) = change else { panic!("no object: {change}") };
+    for (field, value) in change {
+        spec[field] = value;
     }
     Arc::new(serde_json::from_value(json!({"metadata": {"name": name}, "spec": spec})).unwrap())
 }
@@ -40,7 +41,7 @@ pub(super) fn observed(name: &str, created: i64, change: Value) -> Observed {
         uid: format!("uid-{name}"),
         generation: 1,
         created: at(created),
-        resource: Ok(resource(name, &change)),
+        resource: Ok(resource(name, change)),
         status: None,
     }
 }

@@ -18,7 +18,7 @@ use super::status::{self, Told};
 use super::world::{Shift, World};
 use crate::api::{ConditionStatus, ConditionType, Reason, WebhookEndpoint, WebhookEndpointStatus};
 use crate::metrics::Metrics;
-use crate::route::{self, Compiled, EndpointRef, Problem, Route, Table};
+use crate::route::{self, Compiled, EndpointRef, Route, Table};
 pub use crate::secret::SecretData;
 use crate::stream::{View, Wanted};
 
@@ -257,12 +257,6 @@ impl Core {
             return None;
         }
         Some(Table { is_complete: true, routes: self.routes.clone() })
-    }
-
-    /// All that is wrong with an endpoint, as of the last [`Self::settle`].
-    #[must_use]
-    pub fn problems(&self, endpoint: &EndpointRef) -> &[Problem] {
-        self.entries.get(endpoint).map(|entry| entry.problems.as_slice()).unwrap_or_default()
     }
 
     fn observe(&mut self, mut observed: Observed, now: Timestamp) {

@@ -496,3 +496,90 @@ fn the_rate_limiter_outlives_a_recompile() {
     let limiter = |all: &Compiled| Arc::clone(serving_of(all).rate.as_ref().unwrap());
     assert!(Arc::ptr_eq(&limiter(&first), &limiter(&second)));
 }
+
+#[test]
+fn no_spec_makes_the_compile_panic_or_leave_what_is_allowed() {
+    let words = [
+        "",
+        "a",
+        "custom",
+        "github",
+        "/",
+        "/shop/x",
+        "/shop/../x",
+        "webhooks.shop.{event}",
+        "{event}",
+        "{",
+        "}",
+        "$JS.API.x",
+        "*",
+        ">",
+        ".",
+        "..",
+        "é",
+        "\0",
+        "\r\nNats-Rollup: all",
+        "Authorization",
+        "X-Ok",
+        "1Mi",
+        "-1",
+        "99999999999Ei",
+        "10.0.0.0/8",
+        "::/0",
+        "5m",
+        "WEBHOOKS",
+        "hook",
+        "secret",
+        "signing",
+        "{json:/a}",
+        "{{{{",
+        "[[",
+        "header:X",
+        "~[a-z]{1,9999}",
+    ];
+    let mut random = fastrand::Rng::with_seed(11);
+    let (around, settings) = (Around::new(&[("secret", CANARY)]), settings(|_| {}));
+    let mut open = 0;
+    for _ in 0..3_000 {
+        let mut word = || words[random.usize(0..words.len())];
+        let mut change = json!({});
+        for field in ["provider", "path", "timestampTolerance"] {
+            change[field] = json!(word());
+        }
+        let values = json!({
+            "verification": {"hmac": {"hash": "sha256", "from": [word()], "signed": word()}, "event": {"type": word(), "id": word()}},
+            "secretRefs": [{"name": word(), "key": word()}],
+            "parameters": {word(): word()},
+            "target": {"stream": word(), "subject": word(), "forwardHeaders": [word(), word()]},
+            "events": [word()],
+            "deduplication": {"key": "header", "header": word()},
+            "limits": {"maxBodySize": word(), "rate": {"requestsPerSecond": 1, "burst": 1}},
+            "sourceRanges": [word()],
+        });
+        for (field, value) in values.as_object().unwrap() {
+            if random.u8(..) < 40 {
+                change[field] = value.clone();
+            }
+        }
+        for field in ["provider", "path", "timestampTolerance"] {
+            if random.u8(..) < 200 {
+                change.as_object_mut().unwrap().remove(field);
+            }
+        }
+        let all = compiled_with(&spec(change), &around, &settings);
+        if let Some(Route { state: State::Open(serving), path, .. }) = &all.route {
+            open += 1;
+            assert!(path.starts_with("/shop/"));
+            assert!(serving.message.subject.filter().starts_with("webhooks.shop."));
+            assert_eq!(&*serving.message.stream, "WEBHOOKS");
+            assert!(
+                serving
+                    .message
+                    .headers
+                    .iter()
+                    .all(|name| name != "authorization" && !name.as_str().starts_with("nats-"))
+            );
+        }
+    }
+    assert!(open > 100, "only {open} of them were sound");
+}
