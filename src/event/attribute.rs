@@ -51,13 +51,17 @@ fn cloud_event(
         Some(event) => headers.add_attribute("ce-type", &format!("{}.{}", plan.type_prefix, cut(event))),
         None => headers.add_attribute("ce-type", &plan.type_prefix),
     }
-    headers.add_shown("ce-time", &verified.time().unwrap_or(received));
+    let received = received.to_string();
+    match verified.time() {
+        Some(time) => headers.add("ce-time", &time.to_string()),
+        None => headers.add("ce-time", &received),
+    }
     let content_type = text(delivery, &header::CONTENT_TYPE);
     if let Some(content_type) = content_type.filter(|text| (1..=ATTRIBUTE_BYTES_MAX).contains(&text.len())) {
         headers.add_attribute("ce-datacontenttype", content_type);
     }
     headers.add_attribute("ce-provider", provider);
-    headers.add_shown("ce-receivedtime", &received);
+    headers.add("ce-receivedtime", &received);
     headers.add("ce-authenticates", plan.authenticates);
     if let Some(parent) = traceparent(delivery) {
         headers.add("ce-traceparent", parent);

@@ -1,6 +1,6 @@
 //! The headers of a message: one block of lines that holds no byte which NATS headers can't carry.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize as _;
@@ -57,11 +57,6 @@ impl Headers {
     /// Adds a header of ours. What its value could hold of other bytes is percent-encoded.
     pub(super) fn add(&mut self, name: &'static str, value: &str) {
         self.push(name, value.as_bytes(), is_printable);
-    }
-
-    /// Adds a header of ours whose value is formatted.
-    pub(super) fn add_shown(&mut self, name: &'static str, value: &impl Display) {
-        self.add(name, &value.to_string());
     }
 
     /// Adds a `CloudEvents` attribute: encoded as the NATS binding says, blanks, `"` and `%` as well.

@@ -298,8 +298,10 @@ fn judge(call: &Call, route: &Route, serving: &Serving, payload: &Bytes) -> Resu
         Verdict::Event(verified) => verified,
         Verdict::Greeting(reply) => return Ok(Judged::Greeting(reply)),
     };
-    for key in verified.keys().iter().filter_map(|index| serving.keys.get(*index)) {
-        route.metrics.key_used(key, now);
+    for &number in verified.keys() {
+        if let Some(key) = serving.keys.get(number) {
+            route.metrics.key_used(number, key, now);
+        }
     }
     if let Some(rate) = &serving.rate {
         rate.check().map_err(|until| Refusal::Rate(until.wait_time_from(DefaultClock::default().now())))?;
