@@ -11,6 +11,7 @@
 )]
 
 mod answers;
+mod cli;
 mod clients;
 mod cluster;
 mod crd;
@@ -30,6 +31,7 @@ mod flags_receiver;
 mod flags_stream;
 mod generated;
 mod language;
+mod manifests;
 mod outage_nats;
 mod receiver;
 mod receiver_connection;
