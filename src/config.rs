@@ -40,7 +40,13 @@ pub struct RunConfig {
 #[command(next_help_heading = "NATS")]
 pub struct NatsConfig {
     /// NATS server, several separated by commas
-    #[arg(long, env = "JETHOOK_NATS_URL", default_value = "nats://127.0.0.1:4222", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "JETHOOK_NATS_URL",
+        hide_env_values = true,
+        default_value = "nats://127.0.0.1:4222",
+        value_delimiter = ','
+    )]
     pub nats_url: Vec<async_nats::ServerAddr>,
     /// Credentials file (JWT and seed), read again at each connect
     #[arg(long, env = "JETHOOK_NATS_CREDS", value_name = "FILE")]
@@ -57,7 +63,7 @@ pub struct NatsConfig {
     /// Token; better given as the environment variable
     #[arg(long, env = "JETHOOK_NATS_TOKEN", hide_env_values = true, conflicts_with = "nats_user", value_parser = secret)]
     pub nats_token: Option<Secret>,
-    /// PEM file with CAs to trust besides the system's
+    /// PEM file with the CAs to trust in place of the system's
     #[arg(long, env = "JETHOOK_NATS_CA", value_name = "FILE")]
     pub nats_ca: Option<PathBuf>,
     /// PEM file with the client certificate; needs --nats-key
@@ -302,7 +308,7 @@ fn public_url(text: &str) -> Result<String, String> {
 pub fn duration(text: &str) -> Result<Duration, String> {
     let parsed: kube::core::Duration =
         text.parse().map_err(|_| "expected a duration such as 90s, 5m or 2h".to_owned())?;
-    Duration::try_from(parsed).map_err(|_| "must not be negative".to_owned())
+    if text.starts_with('-') { Err("must not be negative".to_owned()) } else { Ok(parsed.into()) }
 }
 
 /// A Kubernetes quantity of bytes: `1Mi`, `64M`, `1048576`.

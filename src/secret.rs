@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use data_encoding::BASE64;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 /// The bytes of a secret. `Debug` shows `[redacted]`; the memory is wiped on drop.
@@ -26,6 +28,13 @@ impl Secret {
         is_text.then(|| Self::from(line.to_vec()))
     }
 
+    /// Without the white space around it; `None` where there is none.
+    #[must_use]
+    pub fn trimmed(&self) -> Option<Self> {
+        let trimmed = self.0.trim_ascii();
+        (trimmed.len() < self.0.len()).then(|| Self::from(trimmed.to_vec()))
+    }
+
     /// True when there is nothing in it but white space: such a secret would let anyone sign.
     #[must_use]
     pub fn is_blank(&self) -> bool {
@@ -42,6 +51,24 @@ pub struct SecretData {
     pub keys: BTreeMap<String, Secret>,
     /// The names of all keys that it has, for messages.
     pub key_names: Vec<String>,
+}
+
+/// The keys of a Secret's manifest: `data`, with `stringData` laid over it, as the apiserver does. What is not of that form
+/// is left out.
+#[must_use]
+pub fn keys_of(manifest: &Value) -> BTreeMap<String, Secret> {
+    let entries = |field: &str| manifest.get(field).and_then(Value::as_object).into_iter().flatten();
+    let mut keys = BTreeMap::new();
+    for (key, value) in entries("data") {
+        let text: String = value.as_str().unwrap_or_default().split(['\r', '\n']).collect();
+        if let Ok(bytes) = BASE64.decode(text.as_bytes()) {
+            keys.insert(key.clone(), Secret::from(bytes));
+        }
+    }
+    for (key, value) in entries("stringData") {
+        keys.insert(key.clone(), Secret::from(value.as_str().unwrap_or_default()));
+    }
+    keys
 }
 
 impl From<Vec<u8>> for Secret {
@@ -86,6 +113,17 @@ mod tests {
             assert_eq!(Secret::from(value).without_final_newline(), expected.map(Secret::from), "{value:?}");
         }
         assert_eq!(Secret::from(vec![0xff, b'\n']).without_final_newline(), None);
+    }
+
+    #[test]
+    fn string_data_is_laid_over_data() {
+        let manifest = serde_json::json!({
+            "data": {"a": "b25l", "b": "dHdv\n", "c": "no base64"},
+            "stringData": {"b": "three", "d": null},
+        });
+        let expected = [("a", "one"), ("b", "three"), ("d", "")];
+        assert_eq!(keys_of(&manifest), expected.map(|(key, value)| (key.to_owned(), Secret::from(value))).into());
+        assert_eq!(keys_of(&serde_json::json!({"data": []})), BTreeMap::new());
     }
 
     #[test]

@@ -30,9 +30,10 @@ pub struct View {
 }
 
 /// Whether NATS is connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Connection {
     /// It never was.
+    #[default]
     Never,
     /// It is.
     Up,
@@ -41,12 +42,6 @@ pub enum Connection {
         /// Since when it is away.
         since: Timestamp,
     },
-}
-
-impl Default for Connection {
-    fn default() -> Self {
-        Self::Never
-    }
 }
 
 /// What a read of a stream told.

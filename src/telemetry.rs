@@ -32,11 +32,12 @@ pub fn init(config: &LogConfig) -> Result<(), String> {
     started.map_err(|error| format!("logs can't be set up: {error}"))
 }
 
-/// A level alone is jethook's own; libraries then only warn: what they say below that can hold a request's bytes.
+/// A level alone is jethook's own; libraries then only warn: what they say below that can hold a request's bytes. The NATS
+/// client complains of every try to connect, several a second, of which jethook itself tells the first.
 fn directives(log: &str) -> String {
     match log.parse::<LevelFilter>() {
-        Ok(level) if level > LevelFilter::WARN => format!("warn,jethook={level}"),
-        _ => log.to_owned(),
+        Ok(level) => format!("{},async_nats=off,jethook={level}", level.min(LevelFilter::WARN)),
+        Err(_) => log.to_owned(),
     }
 }
 
@@ -46,8 +47,9 @@ mod tests {
 
     #[test]
     fn a_level_alone_is_jethooks_own() {
-        assert_eq!(directives("debug"), "warn,jethook=debug");
-        assert_eq!(directives("error"), "error");
+        assert_eq!(directives("debug"), "warn,async_nats=off,jethook=debug");
+        assert_eq!(directives("error"), "error,async_nats=off,jethook=error");
+        assert_eq!(directives("off"), "off,async_nats=off,jethook=off");
         assert_eq!(directives("info,async_nats=debug"), "info,async_nats=debug");
     }
 }

@@ -169,7 +169,7 @@ pub struct WebhookEndpointSpec {
             "type": "string",
             "maxLength": 49,
             "x-kubernetes-validations": [{
-                "rule": "isCIDR(self) && !self.matches('/0[0-9]')",
+                "rule": "isCIDR(self) && !self.matches('(^|[.:])0[0-9]+[.]|[.]0[0-9]+/|/0[0-9]')",
                 "message": "must be a CIDR, such as 192.0.2.0/24 or 2001:db8::/32",
             }],
         })

@@ -112,8 +112,8 @@ pub fn check() -> Result<(), String> {
 pub fn parse(id: &str, text: &str) -> Result<Provider, String> {
     let file = format!("src/catalogue/entries/{id}.toml");
     let mut provider: Provider = toml::from_str(text).map_err(|error| {
-        let line =
-            error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.lines().count().max(1));
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = 1 + before.matches('\n').count();
         format!("{file}:{line}: {}", error.message().replace('\n', " "))
     })?;
     id.clone_into(&mut provider.id);

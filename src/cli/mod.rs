@@ -79,7 +79,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Crd(args) => crd::run(args),
         Command::Run(config) => run::run(*config),
         Command::Providers(args) => providers::run(args),
-        Command::Send(args) => send::run(args),
+        Command::Send(args) => send::run(&args),
         Command::Tail(args) => tail::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "jethook", &mut io::stdout());

@@ -66,8 +66,8 @@ pub(super) struct Args {
     output: Output,
 }
 
-pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
-    let signed = sign(&args)?;
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let signed = sign(args)?;
     if args.dry_run {
         print(&curl(&signed)?)?;
         return Ok(ExitCode::SUCCESS);
@@ -124,7 +124,7 @@ fn keyring(args: &Args, scheme: &Scheme) -> Result<Keyring, Failure> {
         };
         keys.push(Key { index: 0, r#use, secret });
     }
-    let (keyring, faults) = scheme.keyring(keys);
+    let (keyring, faults) = scheme.signing_keyring(keys);
     match faults.first() {
         None => Ok(keyring),
         Some(fault) => Err(Failure::Usage(format!("the secret can't serve: {}", fault.message))),
@@ -213,7 +213,11 @@ async fn deliver(signed: Draft, timeout: Duration) -> Result<Answer, Failure> {
     let exchange = async {
         let response = client.request(request).await.map_err(|error| describe(&signed.url, &error))?;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let body = Limited::new(body, ANSWER_BYTES_MAX)
+            .collect()
+            .await
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
         Ok((parts, body))
     };
     let (parts, body) = tokio::time::timeout(timeout, exchange)

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use data_encoding::BASE64;
 use jiff::Timestamp;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -17,7 +16,7 @@ use super::core::SecretRef;
 use crate::api::manifest::{self, Manifest};
 use crate::api::{FieldError, Kind, WebhookEndpoint, endpoint, validate};
 use crate::route::EndpointRef;
-use crate::secret::Secret;
+use crate::secret::{Secret, keys_of};
 
 /// A file changed less than this ago may still be being written.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -212,7 +211,7 @@ fn objects(file: &str, manifests: &[Manifest], before: &[Object]) -> Vec<Object>
                 objects.push(Object::Endpoint(EndpointRef { namespace, name }, resource));
             }
             Kind::Secret if faults.is_empty() => {
-                objects.push(Object::Secret(SecretRef { namespace, name }, keys(&value)));
+                objects.push(Object::Secret(SecretRef { namespace, name }, keys_of(&value)));
             }
             Kind::Secret => {
                 tell(file, manifest, &faults, "a Secret is not valid; its last good state stays");
@@ -262,18 +261,200 @@ fn identity(value: &Value) -> Option<(Arc<str>, Arc<str>)> {
     Some((namespace.into(), text("/metadata/name").filter(is_plain)?.into()))
 }
 
-/// The keys of a valid Secret: `data`, with `stringData` laid over it.
-fn keys(value: &Value) -> BTreeMap<String, Secret> {
-    let entries = |field: &str| value.get(field).and_then(Value::as_object).into_iter().flatten();
-    let mut keys = BTreeMap::new();
-    for (key, value) in entries("data") {
-        let text: String = value.as_str().unwrap_or_default().split(['\r', '\n']).collect();
-        if let Ok(bytes) = BASE64.decode(text.as_bytes()) {
-            keys.insert(key.clone(), Secret::from(bytes));
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    const ENDPOINT: &str = "
+apiVersion: jethook.dev/v1alpha1
+kind: WebhookEndpoint
+metadata: {name: NAME}
+spec: {provider: github, secretRefs: [{name: hook}]}
+";
+
+    /// A directory of its own, gone at the end.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new() -> Self {
+            let path = std::env::temp_dir().join(format!("jethook-folder-{}", uuid::Uuid::new_v4()));
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            fs::write(self.0.join(name), text).unwrap();
+        }
+
+        fn endpoint(&self, file: &str, name: &str) {
+            self.write(file, &ENDPOINT.replace("NAME", name));
         }
     }
-    for (key, value) in entries("stringData") {
-        keys.insert(key.clone(), Secret::from(value.as_str().unwrap_or_default()));
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
     }
-    keys
+
+    /// The folder some seconds later, so that every file has settled.
+    fn later(folder: &mut Folder, seconds: u64) -> bool {
+        folder.scan(Timestamp::now() + Duration::from_secs(seconds))
+    }
+
+    fn names(folder: &Folder) -> Vec<String> {
+        let each = folder.objects().map(|(_, object)| match object {
+            Object::Endpoint(endpoint, Ok(_)) => endpoint.name.to_string(),
+            Object::Endpoint(endpoint, Err(_)) => format!("bad {}", endpoint.name),
+            Object::Secret(secret, _) => format!("secret {}", secret.name),
+        });
+        each.collect()
+    }
+
+    #[test]
+    fn files_are_read_at_once_at_the_start_and_then_only_when_they_change() {
+        let scratch = Scratch::new();
+        scratch.endpoint("a.yaml", "a");
+        scratch.endpoint("b.yml", "b");
+        scratch.endpoint("c.txt", "c");
+        scratch.endpoint(".d.yaml", "d");
+        let mut folder = Folder::new(scratch.0.clone());
+        assert!(folder.scan(Timestamp::now()));
+        assert_eq!(names(&folder), ["a", "b"]);
+        assert!(!later(&mut folder, 1));
+        scratch.endpoint("a.yaml", "z");
+        assert!(later(&mut folder, 2));
+        assert_eq!(names(&folder), ["z", "b"]);
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_waits() {
+        let scratch = Scratch::new();
+        let mut folder = Folder::new(scratch.0.clone());
+        folder.scan(Timestamp::now());
+        scratch.endpoint("a.yaml", "a");
+        let modified =
+            Timestamp::try_from(fs::metadata(scratch.0.join("a.yaml")).unwrap().modified().unwrap()).unwrap();
+        assert!(!folder.scan(modified + Duration::from_millis(99)));
+        assert!(folder.scan(modified + Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn a_second_change_of_the_same_size_and_time_is_seen() {
+        let scratch = Scratch::new();
+        scratch.endpoint("a.yaml", "a");
+        let path = scratch.0.join("a.yaml");
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        let mut folder = Folder::new(scratch.0.clone());
+        folder.scan(Timestamp::now());
+        scratch.endpoint("a.yaml", "b");
+        fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+        assert!(later(&mut folder, 1));
+        assert_eq!(names(&folder), ["b"]);
+    }
+
+    #[test]
+    fn a_file_that_does_not_parse_keeps_its_last_good_state() {
+        let scratch = Scratch::new();
+        scratch.endpoint("a.yaml", "a");
+        scratch.endpoint("b.yaml", "b");
+        let mut folder = Folder::new(scratch.0.clone());
+        folder.scan(Timestamp::now());
+        scratch.write("a.yaml", "kind: [");
+        later(&mut folder, 1);
+        assert_eq!(names(&folder), ["a", "b"]);
+        assert!(folder.files["a.yaml"].fault.as_ref().unwrap().contains("line 1"));
+        scratch.endpoint("a.yaml", "c");
+        later(&mut folder, 2);
+        assert_eq!(names(&folder), ["c", "b"]);
+    }
+
+    #[test]
+    fn a_file_is_gone_when_it_is_missing_twice() {
+        let scratch = Scratch::new();
+        scratch.endpoint("a.yaml", "a");
+        let mut folder = Folder::new(scratch.0.clone());
+        folder.scan(Timestamp::now());
+        fs::remove_file(scratch.0.join("a.yaml")).unwrap();
+        assert!(!later(&mut folder, 1));
+        assert_eq!(names(&folder), ["a"]);
+        scratch.endpoint("a.yaml", "a");
+        later(&mut folder, 2);
+        fs::remove_file(scratch.0.join("a.yaml")).unwrap();
+        assert!(!later(&mut folder, 3), "it came back in between");
+        assert!(later(&mut folder, 4));
+        assert!(names(&folder).is_empty());
+    }
+
+    #[test]
+    fn renames_and_swapped_links_are_seen() {
+        let scratch = Scratch::new();
+        // As the kubelet mounts a ConfigMap.
+        for (version, name) in [("..1", "a"), ("..2", "b")] {
+            fs::create_dir(scratch.0.join(version)).unwrap();
+            scratch.endpoint(&format!("{version}/hooks.yaml"), name);
+        }
+        symlink("..1", scratch.0.join("..data")).unwrap();
+        symlink("..data/hooks.yaml", scratch.0.join("hooks.yaml")).unwrap();
+        let mut folder = Folder::new(scratch.0.clone());
+        folder.scan(Timestamp::now());
+        assert_eq!(names(&folder), ["a"]);
+        symlink("..2", scratch.0.join("..data_tmp")).unwrap();
+        fs::rename(scratch.0.join("..data_tmp"), scratch.0.join("..data")).unwrap();
+        assert!(later(&mut folder, 5));
+        assert_eq!(names(&folder), ["b"]);
+        fs::rename(scratch.0.join("hooks.yaml"), scratch.0.join("other.yaml")).unwrap();
+        later(&mut folder, 6);
+        later(&mut folder, 7);
+        assert_eq!(folder.objects().map(|(file, _)| file).collect::<Vec<_>>(), ["other.yaml"]);
+    }
+
+    #[test]
+    fn a_directory_that_is_away_changes_nothing() {
+        let scratch = Scratch::new();
+        scratch.endpoint("a.yaml", "a");
+        let mut folder = Folder::new(scratch.0.clone());
+        folder.scan(Timestamp::now());
+        let aside = scratch.0.with_extension("aside");
+        fs::rename(&scratch.0, &aside).unwrap();
+        assert!(!later(&mut folder, 1));
+        assert!(!later(&mut folder, 2));
+        fs::rename(&aside, &scratch.0).unwrap();
+        assert_eq!(names(&folder), ["a"]);
+    }
+
+    #[test]
+    fn an_endpoint_that_validate_refuses_is_there_with_its_faults() {
+        let scratch = Scratch::new();
+        let text = ENDPOINT.replace("NAME", "a").replace("provider: github", "provider: github, sourceRanges: [x]");
+        scratch.write("a.yaml", &text);
+        let mut folder = Folder::new(scratch.0.clone());
+        folder.scan(Timestamp::now());
+        let object = folder.objects().next().unwrap().1;
+        let Object::Endpoint(_, Err(error)) = object else { panic!("{object:?}") };
+        assert!(error.contains("spec.sourceRanges[0]"), "{error}");
+    }
+
+    #[test]
+    fn secrets_are_read_as_the_apiserver_reads_them() {
+        let scratch = Scratch::new();
+        let secret =
+            |data: &str| format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: shop}}\n{data}");
+        scratch.write("s.yaml", &secret("data: {a: aHVudGVyMg==, b: eA==}\nstringData: {b: over, c: \"line\\n\"}\n"));
+        let mut folder = Folder::new(scratch.0.clone());
+        folder.scan(Timestamp::now());
+        let all = |folder: &Folder| match folder.objects().next().unwrap().1 {
+            Object::Secret(secret, keys) => (secret.namespace.to_string(), keys.clone()),
+            Object::Endpoint(..) => panic!("no endpoint"),
+        };
+        let expected = [("a", "hunter2"), ("b", "over"), ("c", "line\n")];
+        let expected: BTreeMap<_, _> = expected.map(|(k, v)| (k.to_owned(), Secret::from(v))).into();
+        assert_eq!(all(&folder), ("shop".to_owned(), expected.clone()));
+        scratch.write("s.yaml", &secret("data: {a: \"not base64!\"}\n"));
+        later(&mut folder, 1);
+        assert_eq!(all(&folder).1, expected, "a Secret that is wrong stays what it was");
+        assert!(!format!("{folder:?}").contains("hunter2"));
+    }
 }

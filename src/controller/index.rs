@@ -29,6 +29,11 @@ impl Index {
         self.secrets.get(secret).into_iter().flat_map(BTreeMap::keys).cloned().collect()
     }
 
+    /// Whether any endpoint names a Secret.
+    pub(super) fn is_named(&self, secret: &SecretRef) -> bool {
+        self.secrets.contains_key(secret)
+    }
+
     /// The endpoints that publish to a stream.
     pub(super) fn publishing(&self, stream: &str) -> Vec<EndpointRef> {
         self.streams.get(stream).into_iter().flat_map(BTreeMap::keys).cloned().collect()

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::core::{NamedSecrets, Observed, Report, SecretData, SecretRef, Update};
 use super::folder::{Folder, Object};
 use super::status;
-use crate::api::{ConditionType, WebhookEndpoint};
+use crate::api::{ConditionStatus, ConditionType, WebhookEndpoint};
 use crate::metrics::Metrics;
 use crate::route::EndpointRef;
 use crate::secret::Secret;
@@ -100,8 +100,8 @@ impl Watcher {
                     if changed.is_err() {
                         return;
                     }
-                    let names = named.borrow_and_update().clone();
-                    names.map(|names| self.state.name(&names)).unwrap_or_default()
+                    let all = named.borrow_and_update().clone();
+                    all.map(|all| self.state.name(&all)).unwrap_or_default()
                 }
                 _ = poll.tick() => {
                     let Some((folder, is_changed)) = scan(self.folder).await else { return };
@@ -299,8 +299,13 @@ impl Shown {
 fn log(report: &Report) {
     let Report { endpoint: EndpointRef { namespace, name }, uid: _, generation, status } = report;
     let Some(ready) = status::find(status, ConditionType::Ready) else { return };
-    let (is_ready, reason, message) = (&ready.status, &ready.reason, &ready.message);
-    tracing::info!(%namespace, %name, generation, ready = is_ready, reason, message, path = status.path, "an endpoint's status changed");
+    let (is_ready, reason, detail) = (&ready.status, &ready.reason, &ready.message);
+    let path = status.path.as_deref().unwrap_or_default();
+    if *is_ready == ConditionStatus::True.name() {
+        tracing::info!(%namespace, %name, generation, ready = is_ready, reason, detail, path, "an endpoint's status changed");
+    } else {
+        tracing::warn!(%namespace, %name, generation, ready = is_ready, reason, detail, path, "an endpoint's status changed");
+    }
 }
 
 fn show(report: &Report) -> Value {
@@ -311,4 +316,145 @@ fn show(report: &Report) -> Value {
         "metadata": {"namespace": **namespace, "name": **name, "uid": uid, "generation": generation},
         "status": status,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> EndpointRef {
+        EndpointRef { namespace: "shop".into(), name: name.into() }
+    }
+
+    fn secret_ref() -> SecretRef {
+        SecretRef { namespace: "shop".into(), name: "hook".into() }
+    }
+
+    fn endpoint(name: &str, provider: &str) -> Object {
+        let manifest = json!({"metadata": {"name": name}, "spec": {"provider": provider}});
+        Object::Endpoint(named(name), Ok(Arc::new(serde_json::from_value(manifest).unwrap())))
+    }
+
+    fn secret(keys: &[(&str, &str)]) -> Object {
+        Object::Secret(secret_ref(), keys.iter().map(|&(key, value)| (key.to_owned(), Secret::from(value))).collect())
+    }
+
+    fn take(state: &mut State, objects: &[Object]) -> Vec<String> {
+        told(&state.take(objects.iter().map(|object| ("file.yaml", object))))
+    }
+
+    fn told(updates: &[Update]) -> Vec<String> {
+        let each = updates.iter().map(|update| match update {
+            Update::Endpoint(observed) => format!("{} at {}", observed.endpoint.name, observed.generation),
+            Update::EndpointGone(endpoint) => format!("{} gone", endpoint.name),
+            Update::Endpoints(all) => format!("{} in all", all.len()),
+            Update::Secret(_, None) => "no Secret".to_owned(),
+            Update::Secret(_, Some(data)) => {
+                let keys: Vec<_> = data.keys.keys().cloned().collect();
+                format!("Secret {} with {} of {}", data.resource_version, keys.join("+"), data.key_names.join("+"))
+            }
+            other => format!("{other:?}"),
+        });
+        each.collect()
+    }
+
+    #[test]
+    fn the_first_list_is_whole_and_then_only_changes_are_told() {
+        let mut state = State::default();
+        assert_eq!(take(&mut state, &[endpoint("a", "x"), endpoint("b", "x")]), ["2 in all"]);
+        assert!(take(&mut state, &[endpoint("b", "x"), endpoint("a", "x")]).is_empty());
+        assert_eq!(take(&mut state, &[endpoint("a", "y")]), ["b gone", "a at 2"]);
+        assert_eq!(take(&mut state, &[endpoint("a", "y"), endpoint("b", "x")]), ["b at 1"]);
+        assert_eq!(take(&mut State::default(), &[]), ["0 in all"]);
+    }
+
+    #[test]
+    fn the_first_of_two_counts() {
+        let mut state = State::default();
+        take(&mut state, &[endpoint("a", "first"), endpoint("a", "second")]);
+        let (_, resource) = &state.endpoints[&named("a")];
+        assert_eq!(resource.as_ref().unwrap().spec.provider, "first");
+    }
+
+    #[test]
+    fn only_named_keys_of_named_secrets_are_told() {
+        let mut state = State::default();
+        let hook = [secret(&[("a", "1"), ("b", "2")])];
+        assert_eq!(take(&mut state, &hook), ["0 in all"]);
+        let names =
+            |keys: &[&str]| NamedSecrets::from([(secret_ref(), keys.iter().map(|&key| key.to_owned()).collect())]);
+        assert_eq!(told(&state.name(&names(&["a"]))), ["Secret 1 with a of a+b", "SecretsRead"]);
+        assert_eq!(told(&state.name(&names(&["a", "b"]))), ["Secret 1 with a+b of a+b"]);
+        assert!(take(&mut state, &hook).is_empty());
+        assert_eq!(take(&mut state, &[secret(&[("a", "3")])]), ["Secret 2 with a of a"]);
+        assert_eq!(take(&mut state, &[]), ["no Secret"]);
+        assert_eq!(take(&mut state, &hook), ["Secret 3 with a+b of a+b"], "a version never comes twice");
+        assert!(told(&state.name(&NamedSecrets::new())).is_empty());
+        assert!(take(&mut state, &[]).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_directory_is_followed() {
+        let folder = std::env::temp_dir().join(format!("jethook-manifests-{}", Uuid::new_v4()));
+        fs::create_dir(&folder).unwrap();
+        let write = |name: &str| {
+            let text = format!(
+                "apiVersion: jethook.dev/v1alpha1\nkind: WebhookEndpoint\nmetadata: {{name: {name}, namespace: shop}}\n\
+                 spec: {{provider: github, secretRefs: [{{name: hook}}]}}\n"
+            );
+            fs::write(folder.join(format!("{name}.yaml")), text).unwrap();
+        };
+        write("a");
+        let (updates, mut updates_in) = mpsc::channel(16);
+        let (_named, named_in) = watch::channel(None);
+        let (reports, reports_in) = mpsc::channel(1);
+        let manifests = Manifests::open(&folder, named_in, updates, Arc::default()).unwrap();
+        let running = tokio::spawn(manifests.run(reports_in));
+        let mut next = async || {
+            let update = tokio::time::timeout(Duration::from_secs(5), updates_in.recv()).await;
+            told(&[update.expect("no update").unwrap()]).remove(0)
+        };
+        assert_eq!(next().await, "Leading(true)");
+        assert_eq!(next().await, "1 in all");
+        write("b");
+        assert_eq!(next().await, "b at 1");
+        fs::rename(folder.join("a.yaml"), folder.join("a.off")).unwrap();
+        assert_eq!(next().await, "a gone");
+        drop((updates_in, reports));
+        write("c");
+        tokio::time::timeout(Duration::from_secs(5), running).await.expect("it ends with the controller").unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        let gone = Manifests::open(&folder, watch::channel(None).1, mpsc::channel(1).0, Arc::default()).unwrap_err();
+        assert!(gone.to_string().starts_with("--manifests /"), "{gone}");
+    }
+
+    #[test]
+    fn a_uid_is_the_same_everywhere() {
+        assert_eq!(uid(&named("orders")), uid(&named("orders")));
+        assert_ne!(uid(&named("orders")), uid(&named("order")));
+        assert_eq!(Uuid::parse_str(&uid(&named("orders"))).unwrap().get_version_num(), 5);
+    }
+
+    #[test]
+    fn a_status_that_comes_after_its_endpoint_has_gone_is_not_shown() {
+        let shown = Shown::default();
+        shown.retain(&[named("a")].into());
+        let report = |name: &str| Report {
+            endpoint: named(name),
+            uid: uid(&named(name)),
+            generation: 1,
+            status: crate::api::WebhookEndpointStatus::default(),
+        };
+        let (reports, reports_in) = mpsc::channel(2);
+        reports.try_send(vec![report("a"), report("gone")]).unwrap();
+        drop(reports);
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(shown.run(reports_in));
+        let names = |shown: &Shown| {
+            let all = shown.endpoints.load();
+            all.iter().map(|value| value["metadata"]["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&shown), ["a"]);
+        shown.retain(&BTreeSet::new());
+        assert!(names(&shown).is_empty());
+    }
 }

@@ -141,3 +141,87 @@ async fn hand_out(round: Round, links: &Links) {
         tracing::debug!("nobody writes statuses any more");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::core::{Observed, SecretData};
+    use super::*;
+    use crate::config::PolicyConfig;
+    use crate::health::Health;
+    use crate::route::EndpointRef;
+
+    fn observed(name: &str) -> Observed {
+        let manifest =
+            json!({"metadata": {"name": name}, "spec": {"provider": "custom", "secretRefs": [{"name": "hook"}]}});
+        Observed {
+            endpoint: EndpointRef { namespace: "shop".into(), name: name.into() },
+            uid: name.to_owned(),
+            generation: 1,
+            created: Timestamp::UNIX_EPOCH,
+            resource: Ok(Arc::new(serde_json::from_value(manifest).unwrap())),
+            status: None,
+        }
+    }
+
+    fn core(metrics: &Arc<Metrics>) -> Core {
+        let settings = Settings {
+            route: route::Settings {
+                prefix: "webhooks".to_owned(),
+                stream: "WEBHOOKS".to_owned(),
+                public_url: None,
+                cluster_name: None,
+                body_bytes_max: 1024,
+                policy: Policy::from_config(&PolicyConfig::default(), "webhooks", "WEBHOOKS").unwrap(),
+            },
+            secret_grace: Duration::ZERO,
+            allows_memory_storage: false,
+        };
+        Core::new(settings, Arc::clone(metrics), Timestamp::now())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_compiled_at_once_and_what_came_of_it_is_handed_out() {
+        let (updates, updates_in) = mpsc::channel(64);
+        let (reports, mut reports_in) = mpsc::channel(4);
+        let (notices, mut notices_in) = mpsc::channel(4);
+        let (named_secrets, named_in) = channel::channel(None);
+        let (wanted, wanted_in) = channel::channel(Arc::default());
+        let (routes, health, metrics) = (Routes::default(), Health::default(), Arc::<Metrics>::default());
+        let links = Links {
+            updates: updates_in,
+            routes: routes.clone(),
+            reports,
+            notices,
+            named_secrets,
+            wanted,
+            complete: health.gate("endpoints"),
+            pulse: health.pulse("controller", Timestamp::now()),
+        };
+        for update in [
+            Update::Leading(true),
+            Update::Endpoints(vec![observed("a"), observed("b")]),
+            Update::Secret(core::SecretRef { namespace: "shop".into(), name: "hook".into() }, None::<SecretData>),
+        ] {
+            updates.send(update).await.unwrap();
+        }
+        let running = tokio::spawn(run(core(&metrics), Arc::clone(&metrics), links));
+        let mut named_in = named_in;
+        named_in.changed().await.unwrap();
+        assert_eq!(named_in.borrow().as_ref().unwrap().len(), 1);
+        assert_eq!(wanted_in.borrow().streams["WEBHOOKS"].len(), 2);
+        assert!(!routes.load().is_complete);
+        assert_eq!(health.closed(), ["endpoints"]);
+        updates.send(Update::SecretsRead).await.unwrap();
+        assert_eq!(reports_in.recv().await.unwrap().len(), 2, "one batch for the whole burst");
+        assert!(routes.load().is_complete);
+        assert_eq!(routes.load().routes.len(), 2);
+        assert!(health.closed().is_empty());
+        assert_eq!(notices_in.recv().await.unwrap().reason, "Invalid");
+        updates.send(Update::EndpointGone(observed("a").endpoint)).await.unwrap();
+        drop(updates);
+        running.await.unwrap();
+        assert_eq!(routes.load().routes.len(), 1);
+    }
+}

@@ -11,6 +11,9 @@ use crate::route::{SecretState, SecretView, Stream, Surroundings, is_within};
 use crate::secret::Secret;
 use crate::stream::{Connection, View};
 
+/// For how long a Secret that nobody names is kept. The reader may not have noticed that it was not named for a moment, and
+/// then reads it no second time.
+const FORGET_AFTER: Duration = Duration::from_mins(1);
 /// NATS is told to be away once it has been for so long.
 const AWAY_AFTER: Duration = Duration::from_secs(30);
 
@@ -18,6 +21,8 @@ const AWAY_AFTER: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct World {
     secrets: HashMap<SecretRef, SecretEntry>,
+    /// Secrets that nobody names, since when.
+    unnamed: BTreeMap<SecretRef, Timestamp>,
     streams: HashMap<String, Stream>,
     view: Arc<View>,
     /// When this process began to look.
@@ -51,6 +56,7 @@ impl World {
     pub(super) fn new(began: Timestamp, grace: Duration, allows_memory: bool) -> Self {
         Self {
             secrets: HashMap::new(),
+            unnamed: BTreeMap::new(),
             streams: HashMap::new(),
             view: Arc::new(View::default()),
             began,
@@ -76,22 +82,16 @@ impl World {
         }
         let before = entry.data.take();
         let mut rotated = Vec::new();
-        if let Some(before) = before {
-            for (key, value) in before.keys {
-                match data.as_ref().map(|data| (data.keys.get(&key), data.key_names.contains(&key))) {
-                    Some((Some(new), _)) => {
-                        if *new != value {
-                            rotated.push(key);
-                        }
-                    }
-                    // No longer named, so no longer read.
-                    Some((None, true)) => {}
-                    Some((None, false)) | None if !self.grace.is_zero() => {
-                        entry.ends.insert(key.clone(), now.saturating_add(self.grace).unwrap_or(Timestamp::MAX));
-                        entry.kept.insert(key, (value, before.resource_version.clone()));
-                    }
-                    Some((None, false)) | None => {}
-                }
+        for (key, value) in before.iter().flat_map(|before| &before.keys) {
+            let is_gone = data.as_ref().is_none_or(|data| !data.key_names.contains(key));
+            if data.as_ref().and_then(|data| data.keys.get(key)).is_some_and(|new| new != value) {
+                rotated.push(key.clone());
+            }
+            // A key that is there and was not read is one that is no longer named.
+            if is_gone && !self.grace.is_zero() {
+                let version = before.as_ref().map(|before| before.resource_version.clone()).unwrap_or_default();
+                entry.ends.insert(key.clone(), now.saturating_add(self.grace).unwrap_or(Timestamp::MAX));
+                entry.kept.insert(key.clone(), (value.clone(), version));
             }
         }
         if let Some(data) = &data {
@@ -102,9 +102,22 @@ impl World {
         (true, rotated)
     }
 
-    /// Forgets a Secret that no endpoint names any more.
-    pub(super) fn forget_secret(&mut self, secret: &SecretRef) {
-        self.secrets.remove(secret);
+    /// Nobody names a Secret any more.
+    pub(super) fn unname_secret(&mut self, secret: &SecretRef, now: Timestamp) {
+        self.unnamed.entry(secret.clone()).or_insert(now);
+    }
+
+    /// Forgets the Secrets that have not been named for a while, and still are not.
+    pub(super) fn forget_secrets(&mut self, now: Timestamp, is_named: impl Fn(&SecretRef) -> bool) {
+        let secrets = &mut self.secrets;
+        self.unnamed.retain(|secret, since| {
+            let is_over = now.duration_since(*since).unsigned_abs() >= FORGET_AFTER;
+            let is_named = is_named(secret);
+            if is_over && !is_named {
+                secrets.remove(secret);
+            }
+            !is_over && !is_named
+        });
     }
 
     /// Ends the grace of keys whose time is over; their Secrets.

@@ -1,131 +1,106 @@
-//! The headers of a message: CloudEvents 1.0 (NATS binding 1.0.3, binary mode), what is kept of the request, and what
-//! tells the stream how to store it.
+//! The headers of a message: one block of lines that holds no byte which NATS headers can't carry.
 
 use std::fmt::Write as _;
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
-use jiff::Timestamp;
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::{Error, StringDeserializer};
 
-use super::id::Ids;
-use crate::route::MessagePlan;
-use crate::scheme::{Delivery, Verified};
+/// The header that every message begins with.
+const FIRST: &str = "Nats-Msg-Id";
+const LINE_END: &str = "\r\n";
 
-/// Bytes of request headers that are kept; beyond, whole headers are left out.
-const KEPT_BYTES_MAX: usize = 16 * 1024;
-
-/// Adds headers, without the forms of async-nats that panic.
-struct Headers {
-    map: HeaderMap,
-    kept_bytes: usize,
-    is_truncated: bool,
-}
-
-pub(super) fn build(
-    provider: &str,
-    plan: &MessagePlan,
-    verified: &Verified,
-    delivery: &Delivery<'_>,
-    ids: &Ids,
-    received: Timestamp,
-) -> HeaderMap {
-    let mut headers = Headers { map: HeaderMap::new(), kept_bytes: 0, is_truncated: false };
-    headers.set("Nats-Msg-Id", &ids.message);
-    headers.set("Nats-Expected-Stream", &plan.stream);
-    headers.cloud_event(provider, plan, verified, delivery, ids, received);
-    headers.request(plan, delivery);
-    if headers.is_truncated {
-        headers.set("http-truncated", "true");
-    }
-    headers.map
+/// Names and values in the order of their making, a name as often as it has values, as they stand on the wire. Values are
+/// printable ASCII, blanks and tabs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headers {
+    block: String,
 }
 
 impl Headers {
-    fn cloud_event(
-        &mut self,
-        provider: &str,
-        plan: &MessagePlan,
-        verified: &Verified,
-        delivery: &Delivery<'_>,
-        ids: &Ids,
-        received: Timestamp,
-    ) {
-        self.set("ce-specversion", "1.0");
-        self.set_encoded("ce-id", &ids.event);
-        self.set_encoded("ce-source", &plan.source);
-        match verified.event() {
-            Some(event) => self.set_encoded("ce-type", &format!("{}.{event}", plan.type_prefix)),
-            None => self.set_encoded("ce-type", &plan.type_prefix),
+    /// Begins with the message id.
+    pub(super) fn of(message_id: &str) -> Self {
+        let mut headers = Self { block: String::with_capacity(1024) };
+        headers.add(FIRST, message_id);
+        headers
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.block.split_terminator(LINE_END).filter_map(|line| line.split_once(": "))
+    }
+
+    /// The first value of a name, spelt exactly so.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find_map(|(its, value)| (its == name).then_some(value))
+    }
+
+    /// What async-nats sends: `name: value` and a line end for each header of its map. That hash map of owned strings
+    /// costs as much as the rest of a publish, so the whole block goes as the value of its first header. Deserialising
+    /// makes a value that may hold line ends; the other ways refuse them, or panic.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "name and value are typed: nothing is left to panic on")]
+    pub fn to_map(&self) -> HeaderMap {
+        let block = self.block.strip_suffix(LINE_END).unwrap_or_default();
+        let (_, value) = block.split_once(": ").unwrap_or_default();
+        let value: StringDeserializer<Error> = value.to_owned().into_deserializer();
+        let mut map = HeaderMap::new();
+        // A string always deserialises as one.
+        if let Ok(value) = HeaderValue::deserialize(value) {
+            map.insert(HeaderName::from_static(FIRST), value);
         }
-        self.set("ce-time", &verified.time().unwrap_or(received).to_string());
-        if let Some(content_type) = text(delivery, "content-type") {
-            self.set_encoded("ce-datacontenttype", content_type);
-        }
-        self.set("ce-provider", provider);
-        self.set("ce-receivedtime", &received.to_string());
-        self.set("ce-authenticates", plan.authenticates);
-        if let Some(parent) = text(delivery, "traceparent").filter(|value| is_traceparent(value)) {
-            self.set("ce-traceparent", parent);
+        map
+    }
+
+    /// Adds a header of ours. What its value could hold of other bytes is percent-encoded.
+    pub(super) fn add(&mut self, name: &'static str, value: &str) {
+        self.push(name, value.as_bytes(), is_printable);
+    }
+
+    /// Adds a `CloudEvents` attribute: encoded as the NATS binding says, blanks, `"` and `%` as well.
+    pub(super) fn add_attribute(&mut self, name: &'static str, value: &str) {
+        self.push(name, value.as_bytes(), is_plain);
+    }
+
+    /// Adds a header of the request under a name that was made from its own; a name that NATS can't carry is left out.
+    pub(super) fn add_named(&mut self, name: &str, value: &[u8]) {
+        if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') {
+            self.push(name, value, is_printable);
         }
     }
 
-    fn request(&mut self, plan: &MessagePlan, delivery: &Delivery<'_>) {
-        self.set("http-method", delivery.method.as_str());
-        if let Some(query) = delivery.query {
-            let kept = without(query, &plan.secret_query);
-            if !kept.is_empty() {
-                self.keep("http-query", kept.as_bytes());
-            }
+    fn push(&mut self, name: &str, value: &[u8], is_kept: fn(u8) -> bool) {
+        self.block.push_str(name);
+        self.block.push_str(": ");
+        match std::str::from_utf8(value) {
+            Ok(text) if value.iter().all(|byte| is_kept(*byte)) => self.block.push_str(text),
+            _ => self.push_encoded(value, is_kept),
         }
-        for name in &plan.headers {
-            let stored = format!("http-{name}");
-            for value in delivery.headers.get_all(name) {
-                self.keep(&stored, value.as_bytes());
-            }
-        }
+        self.block.push_str(LINE_END);
     }
 
-    /// A header of the request, while there is room.
-    fn keep(&mut self, name: &str, value: &[u8]) {
-        let value = printable(value);
-        let bytes = name.len() + value.len() + 4;
-        if self.kept_bytes + bytes > KEPT_BYTES_MAX {
-            self.is_truncated = true;
-            return;
-        }
-        self.kept_bytes += bytes;
-        self.add(name, &value);
-    }
-
-    /// A CloudEvents attribute: percent-encoded as the binding says.
-    fn set_encoded(&mut self, name: &'static str, value: &str) {
-        if value.bytes().all(is_plain) {
-            self.set(name, value);
-            return;
-        }
-        let mut encoded = String::with_capacity(value.len() + 16);
-        for byte in value.bytes() {
-            if is_plain(byte) {
-                encoded.push(char::from(byte));
+    fn push_encoded(&mut self, value: &[u8], is_kept: fn(u8) -> bool) {
+        for &byte in value {
+            if is_kept(byte) {
+                self.block.push(char::from(byte));
             } else {
                 // Writing to a string can't fail.
-                let _ = write!(encoded, "%{byte:02X}");
+                let _ = write!(self.block, "%{byte:02X}");
             }
         }
-        self.set(name, &encoded);
     }
+}
 
-    #[expect(clippy::disallowed_methods, reason = "typed names and values: nothing is left to panic on")]
-    fn set(&mut self, name: &'static str, value: &str) {
-        if let Ok(value) = value.parse::<HeaderValue>() {
-            self.map.insert(HeaderName::from_static(name), value);
-        }
-    }
+/// How many bytes a value takes in the message.
+pub(super) fn bytes_of(value: &[u8]) -> usize {
+    value.iter().map(|byte| if is_printable(*byte) { 1 } else { 3 }).sum()
+}
 
-    fn add(&mut self, name: &str, value: &str) {
-        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
-            self.map.append(name, value);
-        }
-    }
+/// Printable ASCII, blank and tab.
+fn is_printable(byte: u8) -> bool {
+    byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t')
 }
 
 /// U+0021 to U+007E, save `"` and `%`.
@@ -133,38 +108,55 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'%'
 }
 
-/// A header value as text: what is no printable ASCII, blank or tab is percent-encoded.
-fn printable(value: &[u8]) -> String {
-    let mut text = String::with_capacity(value.len());
-    for byte in value {
-        match byte {
-            b' ' | b'\t' => text.push(char::from(*byte)),
-            byte if byte.is_ascii_graphic() => text.push(char::from(*byte)),
-            byte => drop(write!(text, "%{byte:02X}")),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_encoded_as_their_header_asks() {
+        let mut headers = Headers::of("id");
+        headers.add("a", "x y\t%\"\r\n\u{0}é");
+        headers.add_attribute("b", "Euro € 😀 \"%\" ~!");
+        headers.add_named("http-x", b"\xff\x7f ok");
+        headers.add_named("not a name", b"left out");
+        headers.add_named("http-x", b"");
+        let all: Vec<_> = headers.iter().collect();
+        assert_eq!(
+            all,
+            [
+                ("Nats-Msg-Id", "id"),
+                ("a", "x y\t%\"%0D%0A%00%C3%A9"),
+                // It begins as the example of the NATS binding does.
+                ("b", "Euro%20%E2%82%AC%20%F0%9F%98%80%20%22%25%22%20~!"),
+                ("http-x", "%FF%7F ok"),
+                ("http-x", ""),
+            ]
+        );
     }
-    text
-}
 
-fn text<'a>(delivery: &Delivery<'a>, name: &str) -> Option<&'a str> {
-    delivery.headers.get(name)?.to_str().ok()
-}
+    #[test]
+    fn the_map_is_the_block() {
+        let mut headers = Headers::of("id");
+        headers.add_named("http-x", b"1");
+        headers.add_named("http-x", b"2");
+        let map = headers.to_map();
+        let sent: String = map
+            .iter()
+            .flat_map(|(name, values)| {
+                values.iter().map(move |value| format!("{}: {}\r\n", AsRef::<str>::as_ref(name), value.as_str()))
+            })
+            .collect();
+        assert_eq!(sent, "Nats-Msg-Id: id\r\nhttp-x: 1\r\nhttp-x: 2\r\n");
+        assert_eq!(headers.get("http-x"), Some("1"));
+        assert_eq!(headers.get("nats-msg-id"), None);
+    }
 
-/// `00-{32 hex}-{16 hex}-{2 hex}`, lower case (W3C Trace Context).
-fn is_traceparent(value: &str) -> bool {
-    let parts: Vec<_> = value.split('-').collect();
-    let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
-    lengths == [2, 32, 16, 2]
-        && parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
-        && parts.first().is_some_and(|version| *version != "ff")
-}
-
-/// The query without the parameters that carry a secret.
-fn without(query: &str, secret: &[String]) -> String {
-    let is_kept = |pair: &&str| {
-        let name = pair.split('=').next().unwrap_or_default();
-        let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy().replace('+', " ");
-        !secret.contains(&name)
-    };
-    query.split('&').filter(is_kept).collect::<Vec<_>>().join("&")
+    #[test]
+    fn no_value_ends_its_line() {
+        let mut headers = Headers::of("a\r\nNats-Rollup: all");
+        headers.add_named("http-x", b"1\r\nNats-TTL: 1s\n\r");
+        headers.add_named("http-x: y\r\nNats-TTL", b"1s");
+        let names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["Nats-Msg-Id", "http-x"]);
+    }
 }

@@ -1,5 +1,7 @@
 //! What tells one event from another: `ce-id` for people and consumers, `Nats-Msg-Id` for the stream.
 
+use std::borrow::Cow;
+
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -23,48 +25,101 @@ pub(super) struct Ids {
 
 impl Ids {
     pub(super) fn of(plan: &MessagePlan, verified: &Verified, delivery: &Delivery<'_>) -> Self {
-        let found = match &plan.identity {
-            Identity::Delivery => verified.id().map(|id| (id.value.clone(), id.is_signed)),
+        let prefix = &plan.id_prefix;
+        let (id, guard) = match &plan.identity {
+            Identity::Delivery => match verified.id().filter(|id| !id.value.is_empty()) {
+                Some(id) if id.is_signed => (shortened(&id.value), None),
+                // An id that is not signed could be anyone's: what is signed then tells the event apart.
+                Some(id) => (shortened(&id.value), verified.fingerprint().map(Cow::Borrowed)),
+                None => return Self::random(prefix),
+            },
             Identity::Header(name) => {
                 let value = delivery.headers.get(name).and_then(|value| value.to_str().ok());
-                value.filter(|value| !value.is_empty()).map(|value| (value.to_owned(), false))
+                match value.filter(|value| !value.is_empty()) {
+                    Some(value) => (shortened(value), guard(verified)),
+                    None => return Self::random(prefix),
+                }
             }
-            Identity::Content => Some((digest(delivery.body), true)),
-            Identity::None => None,
+            Identity::Content => (Cow::Owned(digest(delivery.body)), None),
+            Identity::None => return Self::random(prefix),
         };
-        let Some((id, is_signed)) = found else {
-            let random = Uuid::new_v4().to_string();
-            return Self { message: message_id(&plan.id_prefix, &random, None), event: random };
-        };
-        let id = if id.len() > EVENT_ID_BYTES_MAX { digest(id.as_bytes()) } else { id };
-        // An id that is not signed could be anyone's: what is signed then tells the event apart.
-        let fingerprint = if is_signed { None } else { verified.fingerprint() };
-        Self { message: message_id(&plan.id_prefix, &id, fingerprint), event: id }
+        Self { message: message_id(prefix, &id, guard.as_deref()), event: id.into_owned() }
+    }
+
+    /// Nothing tells the delivery from another: our own retries are safe, the sender's are not told.
+    fn random(prefix: &str) -> Self {
+        let id = Uuid::new_v4().to_string();
+        Self { message: message_id(prefix, &id, None), event: id }
     }
 }
 
-fn message_id(prefix: &str, id: &str, fingerprint: Option<&str>) -> String {
-    let mut text = String::with_capacity(prefix.len() + id.len() + fingerprint.map_or(0, str::len) + 2);
+/// What of the signed content stands beside an id that the sender did not sign: the fingerprint, or the signed id, which
+/// takes its place where the scheme has one.
+fn guard(verified: &Verified) -> Option<Cow<'_, str>> {
+    let signed_id = || verified.id().filter(|id| id.is_signed).map(|id| Cow::Owned(digest(id.value.as_bytes())));
+    verified.fingerprint().map(Cow::Borrowed).or_else(signed_id)
+}
+
+fn shortened(id: &str) -> Cow<'_, str> {
+    if id.len() > EVENT_ID_BYTES_MAX { Cow::Owned(digest(id.as_bytes())) } else { Cow::Borrowed(id) }
+}
+
+/// `{prefix}.{id}`, `{prefix}.{id}.{guard}`, or, where that is long or can't stand in a header as it is, `{prefix}.~{hash}`.
+/// The server compares bytes, so two ids that differ in anything must stay two.
+fn message_id(prefix: &str, id: &str, guard: Option<&str>) -> String {
+    let length = prefix.len() + id.len() + guard.map_or(0, str::len) + 2;
+    let is_plain = id.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_plain || length > MESSAGE_ID_BYTES_MAX || id.starts_with('~') {
+        let mut hash = Sha256::new();
+        hash.update(id.as_bytes());
+        hash.update([0]);
+        hash.update(guard.unwrap_or_default());
+        return format!("{prefix}.~{}", BASE64URL_NOPAD.encode(&hash.finalize()));
+    }
+    let mut text = String::with_capacity(length);
     text.push_str(prefix);
     text.push('.');
-    // The server compares bytes; blanks and controls can't stand in a header.
-    text.extend(id.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }));
-    let is_plain = id.bytes().all(|b| b.is_ascii_graphic());
-    if let Some(fingerprint) = fingerprint {
+    text.push_str(id);
+    if let Some(guard) = guard {
         text.push('.');
-        text.push_str(fingerprint);
+        text.push_str(guard);
     }
-    if is_plain && text.len() <= MESSAGE_ID_BYTES_MAX {
-        return text;
-    }
-    // Two ids that differ only in what was replaced must stay two.
-    let mut hash = Sha256::new();
-    hash.update(id.as_bytes());
-    hash.update([0]);
-    hash.update(fingerprint.unwrap_or_default());
-    format!("{prefix}.{}", BASE64URL_NOPAD.encode(&hash.finalize()))
+    text
 }
 
 fn digest(bytes: &[u8]) -> String {
     BASE64URL_NOPAD.encode(&Sha256::digest(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_id_is_readable_where_it_can_be() {
+        assert_eq!(message_id("uid", "evt_1", None), "uid.evt_1");
+        assert_eq!(message_id("uid", "evt_1", Some("fp")), "uid.evt_1.fp");
+    }
+
+    #[test]
+    fn ids_that_differ_stay_two() {
+        let long = "x".repeat(300);
+        let ids = ["a b", "a_b", "a\tb", "aéb", &long, &long[1..], "~x", "x"];
+        let mut all: Vec<_> = ids.iter().map(|id| message_id("uid", id, None)).collect();
+        all.extend(ids.iter().map(|id| message_id("uid", id, Some("fp"))));
+        all.extend(ids.iter().map(|id| message_id("other", id, None)));
+        // An id can't be chosen so that it passes for the hash of another one.
+        let hashed = message_id("uid", "a b", None);
+        all.push(message_id("uid", hashed.strip_prefix("uid.").unwrap(), None));
+        for message in &all {
+            assert!(
+                message.len() <= MESSAGE_ID_BYTES_MAX && message.bytes().all(|b| b.is_ascii_graphic()),
+                "{message}"
+            );
+        }
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
 }

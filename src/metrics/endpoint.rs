@@ -16,6 +16,8 @@ pub struct EndpointMetrics {
     deliveries: [AtomicU64; Outcome::ALL.len()],
     last_stored_seconds: AtomicI64,
     keys: Mutex<HashMap<KeyName, i64>>,
+    /// Second and number of the key that was noted last: the lock is taken once a second, not once a delivery.
+    last_key: AtomicI64,
 }
 
 impl EndpointMetrics {
@@ -37,8 +39,12 @@ impl EndpointMetrics {
         self.last_stored_seconds.store(now.as_second(), Ordering::Relaxed);
     }
 
-    /// Notes that a key verified a delivery at this time. Cheap when the second has not changed since.
-    pub fn key_used(&self, key: &KeyName, now: Timestamp) {
+    /// Notes that the endpoint's key of this number verified a delivery at this time.
+    pub fn key_used(&self, number: usize, key: &KeyName, now: Timestamp) {
+        let mark = (now.as_second() << 8) | i64::try_from(number & 0xff).unwrap_or_default();
+        if self.last_key.swap(mark, Ordering::Relaxed) == mark {
+            return;
+        }
         let mut keys = lock(&self.keys);
         match keys.get_mut(key) {
             Some(seconds) => *seconds = now.as_second(),

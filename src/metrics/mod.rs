@@ -165,7 +165,7 @@ mod tests {
         let github = metrics.endpoint(&endpoint("github"), "github");
         github.count(Outcome::Stored);
         github.stored_at(at(7));
-        github.key_used(&KeyName { secret: "s".into(), key: "k".into() }, at(8));
+        github.key_used(0, &KeyName { secret: "s".into(), key: "k".into() }, at(8));
         metrics.set_ready(&endpoint("github"), true);
         metrics.delivery_duration("github").observe(0.1);
         metrics.watch_event("Secret", at(9));

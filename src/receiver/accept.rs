@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{interval, sleep};
+use tokio::time::{Instant, interval};
 
 use super::cap::Cap;
 use super::worker::Accepted;
@@ -19,8 +20,10 @@ use crate::health::{PULSE_EVERY, Pulse};
 const BACKLOG: i32 = 1024;
 /// A peer that is gone without a word is found out after this long, and some probes.
 const KEEPALIVE: Duration = Duration::from_secs(60);
-/// After an error that is not the connection's own, such as no file descriptors being left.
-const PAUSE: Duration = Duration::from_millis(50);
+/// How often it is told that accepting fails.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+/// File descriptors that are no connections: listeners, NATS, watches, files.
+const OTHER_DESCRIPTORS: u64 = 64;
 
 /// The way to one worker.
 #[derive(Debug)]
@@ -64,7 +67,7 @@ pub(super) async fn run(
     mut stop: oneshot::Receiver<()>,
     pulse: Pulse,
 ) {
-    let mut beat = interval(PULSE_EVERY);
+    let (mut beat, mut told) = (interval(PULSE_EVERY), None);
     loop {
         let accepted = tokio::select! {
             biased;
@@ -78,7 +81,7 @@ pub(super) async fn run(
         };
         match accepted.and_then(|(tcp, peer)| Ok((tcp.into_std()?, peer))) {
             Ok((socket, peer)) => hand_over(&cap, &lanes, socket, peer).await,
-            Err(error) => recover(&cap, &error).await,
+            Err(error) => recover(&cap, &error, &mut told).await,
         }
     }
     let Ok(listener) = listener.into_std() else { return };
@@ -103,14 +106,55 @@ async fn hand_over(cap: &Arc<Cap>, lanes: &[Lane], socket: std::net::TcpStream, 
 
 /// Errors of a single connection are passed over. With the others (no file descriptors, no memory) the connection that has
 /// waited longest makes room.
-async fn recover(cap: &Cap, error: &io::Error) {
+async fn recover(cap: &Cap, error: &io::Error, told: &mut Option<Instant>) {
     let is_of_connection = matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
     );
-    if !is_of_connection {
-        tracing::warn!(%error, "accepting a connection failed");
-        cap.evict_longest_waiting();
-        sleep(PAUSE).await;
+    if is_of_connection {
+        return;
+    }
+    if told.is_none_or(|at| at.elapsed() >= TOLD_EVERY) {
+        tracing::warn!(%error, "accepting connections fails: the one that waits longest makes room");
+        *told = Some(Instant::now());
+    }
+    cap.make_room().await;
+}
+
+/// How many connections there may be: as many as the flag says, as long as each finds a file descriptor. Lifts the limit to
+/// what the system lets this process have first: the usual 1,024 is there for programs that use `select`.
+pub(super) fn connections_max(wanted: u32) -> u32 {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where that is not allowed, the limit stays what it was.
+    let _ = setrlimit(Resource::Nofile, limit);
+    let Some(descriptors) = getrlimit(Resource::Nofile).current else { return wanted };
+    let connections = within_descriptors(wanted, descriptors);
+    if connections < wanted {
+        tracing::warn!(
+            descriptors,
+            connections,
+            "--max-connections {wanted} needs more file descriptors: taking fewer"
+        );
+    }
+    connections
+}
+
+fn within_descriptors(wanted: u32, descriptors: u64) -> u32 {
+    let room = descriptors.saturating_sub(OTHER_DESCRIPTORS).max(descriptors / 2).max(1);
+    wanted.min(u32::try_from(room).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_descriptors_for_the_rest() {
+        assert_eq!(within_descriptors(4096, 1_048_576), 4096);
+        assert_eq!(within_descriptors(4096, 1024), 1024 - 64);
+        assert_eq!(within_descriptors(4096, 60), 30);
+        assert_eq!(within_descriptors(4096, 0), 1);
+        assert_eq!(within_descriptors(4096, u64::MAX), 4096);
     }
 }

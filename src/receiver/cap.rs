@@ -70,6 +70,14 @@ impl Cap {
         }
     }
 
+    /// Has the connection that has waited longest go, and waits a moment until one is gone.
+    pub(super) async fn make_room(&self) {
+        let freed = self.freed.notified();
+        self.evict_longest_waiting();
+        // Who finds no room afterwards comes again.
+        let _ = timeout(PATIENCE, freed).await;
+    }
+
     fn try_admit(self: &Arc<Self>, load: &Arc<AtomicUsize>) -> Option<Seat> {
         let mut places = self.places();
         if places.len() >= self.connections_max {
@@ -88,11 +96,13 @@ impl Cap {
     }
 
     /// Tells the connection that has waited longest to go, among those that were not told yet.
-    pub(super) fn evict_longest_waiting(&self) {
+    fn evict_longest_waiting(&self) {
         let places = self.places();
         let since = |place: &Place| place.waiting_since.load(Ordering::Relaxed);
-        let staying = places.values().filter(|place| !place.is_evicted.load(Ordering::Relaxed));
-        if let Some(place) = staying.min_by_key(|place| since(place)).filter(|place| since(place) != NOT_WAITING) {
+        let staying = places.iter().filter(|(_, place)| !place.is_evicted.load(Ordering::Relaxed));
+        // Of those that came in the same millisecond, the one that was accepted first.
+        let longest = staying.min_by_key(|(id, place)| (since(place), **id)).map(|(_, place)| place);
+        if let Some(place) = longest.filter(|place| since(place) != NOT_WAITING) {
             place.is_evicted.store(true, Ordering::Release);
             place.waker.wake();
         }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use governor::clock::{Clock, DefaultClock};
 use http::request::Parts;
-use http::{Method, Request, header};
+use http::{Method, Request, Version, header};
 use http_body::Body;
 use hyper::body::Incoming;
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use super::body::{self, BodyError};
 use super::connection::{Connection, Exchange};
+use super::hint;
 use super::reply::{self, Answer};
 use super::tally::Tally;
 use super::worker::Worker;
@@ -28,7 +29,7 @@ use super::{Publish, Shared};
 use crate::event::Event;
 use crate::outcome::{Outcome, Refusal};
 use crate::route::{Route, Serving, State};
-use crate::scheme::{Delivery, Reply, Verdict};
+use crate::scheme::{Delivery, Rejection, Reply, Verdict};
 
 /// Bodies above this are verified off the worker, which has others to serve.
 const ON_WORKER_BYTES_MAX: usize = 256 * 1024;
@@ -72,7 +73,8 @@ pub(super) async fn handle<P: Publish>(
     connection: Rc<Connection>,
     request: Request<Incoming>,
 ) -> Result<Answer, Infallible> {
-    let exchange = connection.begin(request.version());
+    let version = request.version();
+    let exchange = connection.begin(version);
     let (parts, mut body) = request.into_parts();
     let shared = &worker.shared;
     let client = shared.trust.client(connection.peer, &parts.headers);
@@ -85,7 +87,9 @@ pub(super) async fn handle<P: Publish>(
         tally.finish(&result);
     }
     let is_last = shared.is_draining.load(Ordering::Relaxed) || !body.is_end_stream();
-    Ok(reply::answer(result, if is_last { reply::Connection::Close } else { reply::Connection::Keep }))
+    // HTTP/2 has no such header: it ends streams and connections by frames.
+    let is_told = is_last && version != Version::HTTP_2;
+    Ok(reply::answer(result, if is_told { reply::Connection::Close } else { reply::Connection::Keep }))
 }
 
 /// The pipeline. Nothing but the path and the sizes is looked at before the signature is right; whoever publishes takes
@@ -120,7 +124,16 @@ async fn deliver<P: Publish>(
     if greets_by_body && let Some(greeting) = call.greet(serving, small_body)? {
         return Ok(greeting);
     }
-    match judge_where_it_fits(call, &route, serving, payload).await? {
+    let judged = if payload.len() > ON_WORKER_BYTES_MAX {
+        judge_off_worker(call, &route, payload).await
+    } else {
+        let judged = judge(&call, &route, serving, &payload);
+        if let (Err(refusal), Some(tally)) = (&judged, tally.as_mut()) {
+            tally.suspect(hint(shared, &route, serving, refusal, &call.delivery(&payload)));
+        }
+        judged
+    };
+    match judged? {
         Judged::Greeting(reply) => Ok(Done::Greeted(reply)),
         Judged::Filtered => Ok(Done::Filtered { reply: serving.scheme.answer().cloned() }),
         Judged::Event(event) => publish(worker, &route, serving, exchange.began, event, tally.take()).await,
@@ -254,33 +267,41 @@ enum Judged {
     Greeting(Reply),
 }
 
-async fn judge_where_it_fits(
-    call: Call,
-    route: &Arc<Route>,
-    serving: &Serving,
-    payload: Bytes,
-) -> Result<Judged, Refusal> {
-    if payload.len() <= ON_WORKER_BYTES_MAX {
-        return judge(&call, route, serving, payload);
-    }
+async fn judge_off_worker(call: Call, route: &Arc<Route>, payload: Bytes) -> Result<Judged, Refusal> {
     let route = Arc::clone(route);
     let judging = tokio::task::spawn_blocking(move || match &route.state {
-        State::Open(serving) => judge(&call, &route, serving, payload),
+        State::Open(serving) => judge(&call, &route, serving, &payload),
         State::Suspended | State::Closed => Err(Refusal::Closed),
     });
     judging.await.unwrap_or(Err(Refusal::Internal))
 }
 
+/// Why no key matches, if that can be found out; tried at most once a minute for an endpoint.
+fn hint(
+    shared: &Shared,
+    route: &Route,
+    serving: &Serving,
+    refusal: &Refusal,
+    delivery: &Delivery<'_>,
+) -> Option<&'static str> {
+    let is_due = *refusal == Refusal::Rejected(Rejection::NoKeyMatched)
+        && delivery.body.len() <= hint::BODY_BYTES_MAX
+        && shared.hints.admits(&route.endpoint, 1);
+    is_due.then(|| hint::find(serving, delivery, Timestamp::now()))?
+}
+
 /// Verify, count against the rate, filter, build the event: all that needs no waiting.
-fn judge(call: &Call, route: &Route, serving: &Serving, payload: Bytes) -> Result<Judged, Refusal> {
+fn judge(call: &Call, route: &Route, serving: &Serving, payload: &Bytes) -> Result<Judged, Refusal> {
     let now = Timestamp::now();
-    let delivery = call.delivery(&payload);
+    let delivery = call.delivery(payload);
     let verified = match serving.scheme.verify(&serving.keyring, &delivery, now).map_err(Refusal::Rejected)? {
         Verdict::Event(verified) => verified,
         Verdict::Greeting(reply) => return Ok(Judged::Greeting(reply)),
     };
-    for key in verified.keys().iter().filter_map(|index| serving.keys.get(*index)) {
-        route.metrics.key_used(key, now);
+    for &number in verified.keys() {
+        if let Some(key) = serving.keys.get(number) {
+            route.metrics.key_used(number, key, now);
+        }
     }
     if let Some(rate) = &serving.rate {
         rate.check().map_err(|until| Refusal::Rate(until.wait_time_from(DefaultClock::default().now())))?;
@@ -288,9 +309,8 @@ fn judge(call: &Call, route: &Route, serving: &Serving, payload: Bytes) -> Resul
     if !serving.filter.accepts(verified.event()) {
         return Ok(Judged::Filtered);
     }
-    let Route { endpoint, provider, .. } = route;
     let plan = &serving.message;
-    let event = Event::new(endpoint, provider, plan, &verified, &delivery, payload.clone(), call.received);
+    let event = Event::new(&route.provider, plan, &verified, &delivery, payload.clone(), call.received);
     Ok(Judged::Event(event))
 }
 
@@ -304,10 +324,10 @@ async fn publish<P: Publish>(
     tally: Option<Tally>,
 ) -> Result<Done, Refusal> {
     let publisher = worker.publisher.clone();
-    let (stream, usage) = (Arc::clone(&serving.message.stream), Arc::clone(&route.usage));
+    let usage = Arc::clone(&route.usage);
     let (time_limit, reply, id) = (serving.time_limit, serving.scheme.answer().cloned(), event.id.clone());
     let publishing = async move {
-        let result = match publisher.publish(event, &stream, &usage, began, time_limit).await {
+        let result = match publisher.publish(event, &usage, began, time_limit).await {
             Ok(stored) => {
                 let outcome = if stored.is_duplicate { Outcome::Duplicate } else { Outcome::Stored };
                 Ok(Done::Stored { outcome, id, reply })
@@ -332,10 +352,11 @@ impl<P: Publish, F: Future<Output: 'static>> Future for Unstoppable<P, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<F::Output> {
-        let Some(work) = &mut self.work else { return Poll::Pending };
+        // Taken out meanwhile: work that panics is not gone on with.
+        let Some(mut work) = self.work.take() else { return Poll::Pending };
         let polled = work.as_mut().poll(ctx);
-        if polled.is_ready() {
-            self.work = None;
+        if polled.is_pending() {
+            self.work = Some(work);
         }
         polled
     }

@@ -6,6 +6,7 @@ mod cap;
 mod client;
 mod connection;
 mod handle;
+mod hint;
 mod limit;
 mod memory;
 mod proxy;
@@ -41,6 +42,8 @@ use crate::store::{Publisher, Stored};
 
 /// Sockets that may wait for one worker.
 const LANE: usize = 256;
+/// How often it is tried to find out why no key matches, for an endpoint.
+const HINT_EVERY: Duration = Duration::from_secs(60);
 /// What the last requests may take beyond the longest time limit of their senders.
 const STOP_MARGIN: Duration = Duration::from_secs(2);
 
@@ -50,8 +53,7 @@ pub trait Publish: Clone + 'static {
     fn publish(
         &self,
         event: Event,
-        stream: &Arc<str>,
-        usage: &Arc<Usage>,
+        usage: &Usage,
         began: Instant,
         time_limit: Duration,
     ) -> impl Future<Output = Result<Stored, NotStored>>;
@@ -64,12 +66,11 @@ impl Publish for Publisher {
     async fn publish(
         &self,
         event: Event,
-        stream: &Arc<str>,
-        usage: &Arc<Usage>,
+        usage: &Usage,
         began: Instant,
         time_limit: Duration,
     ) -> Result<Stored, NotStored> {
-        Self::publish(self, event, stream, usage, began, time_limit).await
+        Self::publish(self, event, usage, began, time_limit).await
     }
 
     async fn drain(&self, deadline: Instant) {
@@ -143,8 +144,9 @@ struct Shared {
     metrics: Arc<Metrics>,
     notices: mpsc::Sender<RefusalNotice>,
     memory: Arc<memory::Memory>,
-    refusals: limit::PerSecond,
-    log_samples: limit::PerSecond,
+    refusals: limit::PerPeriod,
+    log_samples: limit::PerPeriod,
+    hints: limit::PerPeriod,
     is_draining: AtomicBool,
     stop_by: OnceLock<Instant>,
 }
@@ -202,8 +204,9 @@ impl Receiver {
             memory: memory::Memory::new(config.max_body_memory, Arc::clone(&metrics)),
             metrics,
             notices,
-            refusals: limit::PerSecond::default(),
-            log_samples: limit::PerSecond::default(),
+            refusals: limit::PerPeriod::new(Duration::from_secs(1)),
+            log_samples: limit::PerPeriod::new(Duration::from_secs(1)),
+            hints: limit::PerPeriod::new(HINT_EVERY),
             is_draining: AtomicBool::new(false),
             stop_by: OnceLock::new(),
         });
@@ -213,7 +216,7 @@ impl Receiver {
             lanes.push(lane);
             workers.push(ended);
         }
-        let cap = cap::Cap::new(config.max_connections);
+        let cap = cap::Cap::new(accept::connections_max(config.max_connections));
         let (stop, acceptor) = start_acceptor(listener, lanes, &shared, &cap, &health)?;
         Ok(Self { local_address, shared, cap, stop: Some(stop), acceptor, workers })
     }

@@ -23,12 +23,13 @@ pub(super) struct Tally {
     began: Instant,
     client: IpAddr,
     body_bytes: usize,
+    hint: Option<&'static str>,
     is_finished: bool,
 }
 
 impl Tally {
     pub(super) fn begin(shared: &Arc<Shared>, began: Instant, client: IpAddr) -> Self {
-        Self { shared: Arc::clone(shared), route: None, began, client, body_bytes: 0, is_finished: false }
+        Self { shared: Arc::clone(shared), route: None, began, client, body_bytes: 0, hint: None, is_finished: false }
     }
 
     /// The request belongs to this route.
@@ -41,6 +42,11 @@ impl Tally {
     pub(super) fn read(&mut self, body_bytes: usize) {
         self.body_bytes = body_bytes;
         self.shared.metrics.body_bytes.observe(body_bytes as f64);
+    }
+
+    /// What may be behind the refusal.
+    pub(super) fn suspect(&mut self, hint: Option<&'static str>) {
+        self.hint = hint;
     }
 
     /// The request ends so.
@@ -85,7 +91,11 @@ impl Tally {
     fn refused(&self, route: &Route, outcome: Outcome, refusal: &Refusal) {
         let Route { endpoint, provider, .. } = route;
         let (namespace, name, provider) = (&*endpoint.namespace, &*endpoint.name, &**provider);
-        let (reason, client, bytes) = (refusal.reason(), self.client, self.body_bytes);
+        let mut reason = refusal.reason();
+        if let Some(hint) = self.hint {
+            reason = format!("{reason}; {hint}");
+        }
+        let (client, bytes) = (self.client, self.body_bytes);
         if !self.shared.log_samples.admits(endpoint, LOGGED_PER_SECOND) {
             tracing::debug!(
                 namespace, name, provider, outcome = outcome.label(), reason, %client, bytes, "delivery refused"

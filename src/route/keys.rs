@@ -33,6 +33,8 @@ pub enum SecretState<'a> {
 pub(super) struct Resolved {
     /// The usable keys.
     pub(super) keyring: Keyring,
+    /// The same without the white space around them, where any has some.
+    pub(super) trimmed_keyring: Option<Keyring>,
     /// All named keys, by their position in `spec.secretRefs`.
     pub(super) names: Vec<KeyName>,
     /// The keys in the ring.
@@ -105,7 +107,21 @@ pub(super) fn resolve<'a>(
         resolved.problems.push(unarmed(scheme));
     }
     resolved.keyring = keyring;
+    resolved.trimmed_keyring = trimmed_keyring(scheme, &found);
     resolved
+}
+
+fn trimmed_keyring(scheme: &Scheme, found: &BTreeMap<usize, Found<'_>>) -> Option<Keyring> {
+    let trimmed: Vec<_> = found.iter().map(|(index, found)| (*index, found, found.secret.trimmed())).collect();
+    if trimmed.iter().all(|(_, _, trimmed)| trimmed.is_none()) {
+        return None;
+    }
+    let keys = trimmed.into_iter().map(|(index, found, trimmed)| Key {
+        index,
+        r#use: found.use_name.to_owned(),
+        secret: trimmed.unwrap_or_else(|| found.secret.clone()),
+    });
+    Some(scheme.keyring(keys.collect()).0)
 }
 
 fn in_use(reference: &SecretRef, found: &Found<'_>) -> SecretInUse {
@@ -200,19 +216,16 @@ fn look_up<'a>(
             let message = format!("Secret {namespace}/{name} has not been read yet ({})", field(index));
             return Err(Problem::pending(ConditionType::ResolvedRefs, field(index), message));
         }
-        SecretState::Missing => match kept() {
-            Some((secret, version)) => {
-                let message = format!(
-                    "Secret {namespace}/{name} is gone; its last known key \"{key}\" serves until the grace ends"
-                );
-                resolved.problems.push(Problem::passing(Reason::DegradedRefs, field(index), message));
-                (secret, version.as_str())
-            }
-            None => {
+        SecretState::Missing => {
+            let Some((secret, version)) = kept() else {
                 let message = format!("Secret {namespace}/{name} not found ({}); create it", field(index));
                 return Err(Problem::passing(Reason::SecretNotFound, field(index), message));
-            }
-        },
+            };
+            let message =
+                format!("Secret {namespace}/{name} is gone; its last known key \"{key}\" serves until the grace ends");
+            resolved.problems.push(Problem::passing(Reason::DegradedRefs, field(index), message));
+            (secret, version.as_str())
+        }
         SecretState::Found(data) => match (data.keys.get(key), kept()) {
             (Some(secret), _) => (secret, data.resource_version.as_str()),
             (None, Some((secret, version))) => {

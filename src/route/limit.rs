@@ -73,15 +73,10 @@ pub(super) fn rate(
         refuse("requestsPerSecond", "must be at least 1");
         return None;
     };
-    let burst = match burst {
-        None => per_second,
-        Some(burst) => match positive(*burst).filter(|burst| *burst >= per_second) {
-            Some(burst) => burst,
-            None => {
-                refuse("burst", "must be at least requestsPerSecond");
-                return None;
-            }
-        },
+    let burst = burst.map_or(Some(per_second), |burst| positive(burst).filter(|burst| *burst >= per_second));
+    let Some(burst) = burst else {
+        refuse("burst", "must be at least requestsPerSecond");
+        return None;
     };
     if let Some(same) = before.filter(|before| (before.per_second, before.burst) == (per_second, burst)) {
         return Some(same.clone());
@@ -94,13 +89,12 @@ pub(super) fn rate(
 pub(super) fn source_ranges(ranges: &[String], problems: &mut Vec<Problem>) -> Vec<IpNet> {
     let mut parsed = Vec::with_capacity(ranges.len());
     for (index, range) in ranges.iter().enumerate() {
-        match range.parse::<IpNet>() {
-            Ok(range) => parsed.push(range.trunc()),
-            Err(_) => {
-                let field = format!("spec.sourceRanges[{index}]");
-                let message = format!("{field} {range:?} is no CIDR such as 192.0.2.0/24 or 2001:db8::/32");
-                problems.push(Problem::lasting(Reason::Invalid, field, message));
-            }
+        if let Ok(range) = range.parse::<IpNet>() {
+            parsed.push(range.trunc());
+        } else {
+            let field = format!("spec.sourceRanges[{index}]");
+            let message = format!("{field} {range:?} is no CIDR such as 192.0.2.0/24 or 2001:db8::/32");
+            problems.push(Problem::lasting(Reason::Invalid, field, message));
         }
     }
     parsed

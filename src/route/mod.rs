@@ -2,6 +2,7 @@
 
 mod compile;
 mod filter;
+mod gate;
 mod keys;
 mod limit;
 mod path;
@@ -22,6 +23,7 @@ use ipnet::IpNet;
 
 pub use compile::{Claim, Compiled, Facts, Handles, Settings, Source, Surroundings, closed, compile, wanted_path};
 pub use filter::Filter;
+pub use gate::{Gate, Pass};
 pub use keys::{SecretState, SecretView};
 pub use limit::RateLimit;
 pub use path::check_path;
@@ -77,6 +79,8 @@ pub struct Serving {
     pub scheme: Scheme,
     /// With which keys.
     pub keyring: Keyring,
+    /// The keys without the white space around them, where any has some: to tell why no key matches, never to verify.
+    pub trimmed_keyring: Option<Keyring>,
     /// Secret and key name of each key, by the index that [`crate::scheme::Verified::keys`] gives.
     pub keys: Vec<KeyName>,
     /// Client addresses that may deliver; empty: all.
@@ -111,6 +115,8 @@ pub struct Usage {
     pub publishes: AtomicUsize,
     /// Body bytes held.
     pub body_bytes: AtomicU64,
+    /// Whether its stream answers.
+    pub gate: Gate,
 }
 
 /// How an endpoint's messages are built; everything that does not depend on the request.

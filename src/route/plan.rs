@@ -1,17 +1,79 @@
 //! How an endpoint's messages are built: stream, subject, headers, identity.
 
 use http::{HeaderName, header};
+use ipnet::IpNet;
 
+use super::limit::{self, RateLimit};
 use super::subject::Names;
-use super::{Identity, Problem, Settings, Source, SubjectTemplate};
+use super::{Filter, Handles, Identity, Problem, Settings, Source, SubjectTemplate};
 use crate::api::{Deduplication, DeduplicationKey, LargeBodies, Reason, Target};
 use crate::scheme::{Identifies, Scheme, Verification};
 
 /// The default subject template.
 const SUBJECT_DEFAULT: &str = "{prefix}.{namespace}.{name}.{event}";
 
+/// The fields of the spec that do not depend on keys or streams, compiled.
+pub(super) struct Parts {
+    /// The stream, where the namespace may use it.
+    pub(super) stream: Option<String>,
+    /// The subject template, where the namespace may publish there.
+    pub(super) subject: Option<SubjectTemplate>,
+    /// Request headers to keep.
+    pub(super) headers: Vec<HeaderName>,
+    /// How repeated deliveries are told.
+    pub(super) identity: Option<Identity>,
+    /// Which event types are stored.
+    pub(super) filter: Option<Filter>,
+    /// The endpoint's own limit on bodies.
+    pub(super) body_bytes_max: u64,
+    /// Its rate limiter.
+    pub(super) rate: Option<RateLimit>,
+    /// Client addresses that may deliver.
+    pub(super) source_ranges: Vec<IpNet>,
+}
+
+impl Parts {
+    /// Compiles them, and tells what is wrong.
+    pub(super) fn of(
+        source: Source<'_>,
+        verification: Option<&Verification>,
+        scheme: Option<&Scheme>,
+        settings: &Settings,
+        handles: &Handles,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let spec = source.spec;
+        let limits = spec.limits.as_ref();
+        let bearers = verification.map(|verification| bearers(source, verification)).unwrap_or_default();
+        large_bodies(spec.target.as_ref(), problems);
+        Self {
+            stream: stream(source, settings, problems),
+            subject: subject(source, settings, problems),
+            headers: headers(source, scheme, &bearers, problems),
+            identity: identity(source, scheme, &bearers, problems),
+            filter: filter(&spec.events, problems),
+            body_bytes_max: limit::body_bytes_max(limits, settings.body_bytes_max, problems),
+            rate: limit::rate(limits, handles.rate.as_ref(), problems),
+            source_ranges: limit::source_ranges(&spec.source_ranges, problems),
+        }
+    }
+}
+
+fn filter(events: &[String], problems: &mut Vec<Problem>) -> Option<Filter> {
+    match Filter::parse(events) {
+        Ok(filter) => Some(filter),
+        Err(faults) => {
+            problems.extend(faults.into_iter().map(|(index, fault)| {
+                let field = format!("spec.events[{index}]");
+                Problem::lasting(Reason::Invalid, &field, format!("{field} {fault}"))
+            }));
+            None
+        }
+    }
+}
+
 /// The stream that an endpoint names, where its namespace may use it.
-pub(super) fn stream(source: Source<'_>, settings: &Settings, problems: &mut Vec<Problem>) -> Option<String> {
+fn stream(source: Source<'_>, settings: &Settings, problems: &mut Vec<Problem>) -> Option<String> {
     const FIELD: &str = "spec.target.stream";
     let Some(stream) = source.spec.target.as_ref().and_then(|target| target.stream.as_deref()) else {
         return Some(settings.stream.clone());
@@ -36,7 +98,7 @@ pub(super) fn stream(source: Source<'_>, settings: &Settings, problems: &mut Vec
 }
 
 /// The endpoint's subject template, where its namespace may publish to all that it can become.
-pub(super) fn subject(source: Source<'_>, settings: &Settings, problems: &mut Vec<Problem>) -> Option<SubjectTemplate> {
+fn subject(source: Source<'_>, settings: &Settings, problems: &mut Vec<Problem>) -> Option<SubjectTemplate> {
     const FIELD: &str = "spec.target.subject";
     let template = source.spec.target.as_ref().and_then(|target| target.subject.as_deref());
     let namespace = &source.endpoint.namespace;
@@ -68,7 +130,7 @@ pub(super) fn subject(source: Source<'_>, settings: &Settings, problems: &mut Ve
 }
 
 /// The request headers that are stored: the scheme's evidence, user-agent, content-type and those that the endpoint names.
-pub(super) fn headers(
+fn headers(
     source: Source<'_>,
     scheme: Option<&Scheme>,
     bearers: &[HeaderName],
@@ -95,7 +157,7 @@ pub(super) fn headers(
 }
 
 /// How repeated deliveries of an endpoint are told. Without a scheme only the form is checked.
-pub(super) fn identity(
+fn identity(
     source: Source<'_>,
     scheme: Option<&Scheme>,
     bearers: &[HeaderName],
@@ -150,7 +212,7 @@ pub(super) fn identity(
 }
 
 /// Large bodies are refused until the object store is served.
-pub(super) fn large_bodies(target: Option<&Target>, problems: &mut Vec<Problem>) {
+fn large_bodies(target: Option<&Target>, problems: &mut Vec<Problem>) {
     const FIELD: &str = "spec.target.largeBodies";
     match target.and_then(|target| target.large_bodies).unwrap_or_default() {
         LargeBodies::Refuse => {}
@@ -177,7 +239,7 @@ fn header_name(name: &str, bearers: &[HeaderName]) -> Result<HeaderName, &'stati
 }
 
 /// The headers in which the scheme's sender repeats a secret as it is.
-pub(super) fn bearers(source: Source<'_>, verification: &Verification) -> Vec<HeaderName> {
+fn bearers(source: Source<'_>, verification: &Verification) -> Vec<HeaderName> {
     let tokens = verification.token.iter().flat_map(|token| &token.from);
     let jwts = verification.jwt.iter().flat_map(|jwt| &jwt.from);
     let named = tokens.chain(jwts).filter_map(|reference| reference.strip_prefix("header:"));

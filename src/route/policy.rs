@@ -158,7 +158,6 @@ fn is_path_within(path: &str, template: &str) -> bool {
     let mut segments = path.split('/');
     for wanted in template.split('/') {
         match (wanted, segments.next()) {
-            (_, None) => return false,
             ("**", Some(_)) => return true,
             ("*", Some(_)) => {}
             (literal, Some(segment)) if literal == segment => {}

@@ -217,7 +217,6 @@ pub fn is_within(filter: &str, pattern: &str) -> bool {
     let mut filter = filter.split('.');
     for wanted in pattern.split('.') {
         match (wanted, filter.next()) {
-            (_, None) => return false,
             (">", Some(_)) => return true,
             ("*", Some(token)) if token != ">" => {}
             (literal, Some(token)) if literal == token => {}

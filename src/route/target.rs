@@ -260,17 +260,10 @@ pub fn go_duration(duration: Duration) -> String {
         return format!("{}ms", trimmed(duration.as_secs_f64() * 1000.0));
     }
     let (hours, minutes, rest) = (seconds / 3600, seconds % 3600 / 60, seconds % 60);
-    let mut text = String::new();
-    if hours > 0 {
-        text.push_str(&format!("{hours}h"));
-    }
-    if minutes > 0 {
-        text.push_str(&format!("{minutes}m"));
-    }
-    if rest > 0 || nanos > 0 {
-        text.push_str(&trimmed(Duration::new(rest, nanos).as_secs_f64()));
-        text.push('s');
-    }
+    let hours = (hours > 0).then(|| format!("{hours}h"));
+    let minutes = (minutes > 0).then(|| format!("{minutes}m"));
+    let rest = (rest > 0 || nanos > 0).then(|| format!("{}s", trimmed(Duration::new(rest, nanos).as_secs_f64())));
+    let text: String = hours.into_iter().chain(minutes).chain(rest).collect();
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
@@ -305,6 +298,8 @@ mod tests {
         }
     }
 
+    type Change = fn(&mut StreamFacts);
+
     fn ask() -> Ask<'static> {
         Ask { stream: "WEBHOOKS", filter: "webhooks.shop.a.>", retry_for: None, captured_by: &[], denied: None }
     }
@@ -327,7 +322,7 @@ mod tests {
 
     #[test]
     fn each_setting_that_breaks_the_promise_closes_the_route() {
-        let table: [(&str, fn(&mut StreamFacts)); 6] = [
+        let table: [(&str, Change); 6] = [
             ("no_ack", |f| f.no_ack = true),
             ("persist_mode", |f| f.persists_async = true),
             ("memory", |f| f.storage = Storage::Memory),
@@ -362,7 +357,7 @@ mod tests {
 
     #[test]
     fn each_weakness_is_told_and_closes_nothing() {
-        let table: [(&str, fn(&mut StreamFacts)); 6] = [
+        let table: [(&str, Change); 6] = [
             ("discards old events", |f| (f.discard, f.max_bytes) = (Discard::Old, Some(1000))),
             ("85 % full", |f| (f.bytes, f.max_bytes) = (851, Some(1000))),
             ("85 % full", |f| (f.messages, f.max_messages) = (86, Some(100))),

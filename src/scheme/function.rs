@@ -110,6 +110,9 @@ impl Function {
     }
 }
 
+/// Computes a keyed digest, where there is a key.
+pub(crate) type Keyed<'k> = dyn Fn(MacHash, &[u8]) -> Option<Vec<u8>> + 'k;
+
 /// The raw digest.
 pub(crate) fn digest(hash: MacHash, bytes: &[u8]) -> Vec<u8> {
     match hash {
@@ -122,11 +125,7 @@ pub(crate) fn digest(hash: MacHash, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Applies `functions`, the innermost last, to `value`. `hmac` computes a keyed digest.
-pub(crate) fn apply<'v>(
-    functions: &[Function],
-    value: Cow<'v, [u8]>,
-    hmac: &dyn Fn(MacHash, &[u8]) -> Option<Vec<u8>>,
-) -> Option<Cow<'v, [u8]>> {
+pub(crate) fn apply<'v>(functions: &[Function], value: Cow<'v, [u8]>, hmac: &Keyed<'_>) -> Option<Cow<'v, [u8]>> {
     let mut value = value;
     // Raw bytes of a digest wait for an encoder; without one they become text by themselves.
     let mut raw: Option<Function> = None;
@@ -185,15 +184,12 @@ fn decode_reserved(text: &[u8]) -> Vec<u8> {
             [b'%', high, low, ..] => hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low),
             _ => None,
         };
-        match decoded.filter(|byte| RESERVED.contains(byte)) {
-            Some(byte) => {
-                out.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            None => {
-                out.push(first);
-                rest = tail;
-            }
+        if let Some(byte) = decoded.filter(|byte| RESERVED.contains(byte)) {
+            out.push(byte);
+            rest = tail.get(2..).unwrap_or_default();
+        } else {
+            out.push(first);
+            rest = tail;
         }
     }
     out

@@ -51,7 +51,7 @@ pub(super) struct Held<T> {
 #[derive(Clone, Debug)]
 pub(super) enum StandardKey {
     /// `whsec_…`: HMAC-SHA256.
-    V1(HmacKey),
+    V1(Box<HmacKey>),
     /// `whpk_…`: Ed25519.
     V1a(PublicKey),
 }
@@ -191,7 +191,7 @@ fn verifying_key(algorithms: &[Algorithm], held: &Held<Secret>) -> Result<Verify
 /// `whsec_` or `whpk_` and base64, unless the entry says how its key is written.
 fn standard_key(key_plan: &KeyPlan, bytes: &[u8]) -> Result<StandardKey, String> {
     if key_plan.spec.encoding.is_some() {
-        return Ok(StandardKey::V1(HmacKey::new(MacHash::Sha256, bytes)));
+        return Ok(StandardKey::V1(Box::new(HmacKey::new(MacHash::Sha256, bytes))));
     }
     let expected = || "expected `whsec_` or `whpk_` and base64, as the sender shows it".to_owned();
     if let Some(public) = bytes.strip_prefix(b"whpk_") {
@@ -199,7 +199,7 @@ fn standard_key(key_plan: &KeyPlan, bytes: &[u8]) -> Result<StandardKey, String>
         return PublicKey::parse(&[Algorithm::Ed25519], &key).map(StandardKey::V1a);
     }
     let secret = standard_secret(bytes).ok_or_else(expected)?;
-    Ok(StandardKey::V1(HmacKey::new(MacHash::Sha256, &secret)))
+    Ok(StandardKey::V1(Box::new(HmacKey::new(MacHash::Sha256, &secret))))
 }
 
 /// The shared secret behind `whsec_`, which senders may leave out.
@@ -221,7 +221,7 @@ fn decode_all(
     let mut decoded: BTreeMap<String, Vec<Held<Secret>>> = BTreeMap::new();
     for Key { index, r#use, secret } in keys {
         let Some(key_plan) = plan.keys.iter().find(|plan| plan.r#use == r#use) else {
-            faults.push(KeyFault { index, message: format!("no key has the use `{}` here", r#use) });
+            faults.push(KeyFault { index, message: format!("no key has the use `{use}` here") });
             continue;
         };
         // A private key for signing may come as PEM whatever form the entry's public key has.

@@ -71,7 +71,7 @@ impl Verification {
         families.extend(self.hmac.iter().map(|mac| (format!("hmac-{}", hash(mac)), mac.key.as_str())));
         families.extend(self.hash.iter().map(|mac| (format!("hash-{}", hash(mac)), mac.key.as_str())));
         families.extend(self.public_key.iter().map(|key| ("public-key".to_owned(), key.key.as_str())));
-        families.extend(self.standard_webhooks.iter().map(|s| ("standard-webhooks".to_owned(), s.key.as_str())));
+        families.extend(self.standard_webhooks.iter().map(|s| ("standard-webhooks-v1|v1a".to_owned(), s.key.as_str())));
         families.extend(self.jwt.iter().map(|jwt| ("jwt".to_owned(), jwt.key.as_str())));
         families.extend(self.http_signature.iter().map(|http| ("http-signature".to_owned(), http.key.as_str())));
         families.extend(self.none.iter().map(|_| ("none".to_owned(), "")));

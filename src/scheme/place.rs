@@ -170,13 +170,10 @@ impl Names {
 
     fn parameter(&mut self, name: &str) -> Result<Option<String>, String> {
         self.used_parameters.insert(name.to_owned());
-        match self.parameters.get(name) {
-            Some(value) => Ok(value.clone()),
-            None => {
-                let known = did_you_mean(name, self.parameters.keys().map(String::as_str));
-                Err(format!("parameter `{name}` is not declared under `parameters`{known}"))
-            }
-        }
+        self.parameters.get(name).cloned().ok_or_else(|| {
+            let known = did_you_mean(name, self.parameters.keys().map(String::as_str));
+            format!("parameter `{name}` is not declared under `parameters`{known}")
+        })
     }
 
     fn plain(&self, text: &str) -> Result<Place, String> {
@@ -188,9 +185,10 @@ impl Names {
         }
         PLAIN.iter().find(|(name, _)| *name == text).map(|(_, place)| place.clone()).ok_or_else(|| {
             let names = PLAIN.iter().map(|(name, _)| *name).chain(NAMED).chain(["id"]);
-            match NAMED.contains(&text) {
-                true => format!("`{text}` needs a name: write `{text}:NAME`"),
-                false => format!("`{text}` is no reference{}", did_you_mean(text, names)),
+            if NAMED.contains(&text) {
+                format!("`{text}` needs a name: write `{text}:NAME`")
+            } else {
+                format!("`{text}` is no reference{}", did_you_mean(text, names))
             }
         })
     }
@@ -217,13 +215,10 @@ impl Names {
                 Some(value) => Place::Literal(value.into_bytes()),
                 None => return Ok(None),
             },
-            "let" => match self.lets.get(name) {
-                Some(template) => Place::Nested(Arc::clone(template)),
-                None => {
-                    let known = did_you_mean(name, self.lets.keys().map(String::as_str));
-                    return Err(format!("`let:{name}` is not defined under `let`{known}"));
-                }
-            },
+            "let" => Place::Nested(self.lets.get(name).cloned().ok_or_else(|| {
+                let known = did_you_mean(name, self.lets.keys().map(String::as_str));
+                format!("`let:{name}` is not defined under `let`{known}")
+            })?),
             "secret" => Place::SecretOf(name.to_owned()),
             _ => {
                 let names = NAMED.into_iter().chain(Function::names());

@@ -308,7 +308,8 @@ impl<'a> Reader<'a> {
 pub(super) fn pick<'s>(found: &'s Found<'_>, index: usize, what: &str) -> Result<Option<Value<'s>>, Rejection> {
     let values = found.values(index);
     match agreed(values) {
-        Some(value) => Ok(found.is_complete(index).then(|| Cow::Borrowed(value.as_bytes()))),
+        Some(_) if !found.is_complete(index) => Ok(None),
+        Some(value) => Ok(Some(Cow::Borrowed(value.as_bytes()))),
         None if values.len() > 1 && !what.contains('*') => Err(Rejection::Repeated { what: what.to_owned() }),
         None => Ok(None),
     }

@@ -4,68 +4,92 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use async_nats::jetstream::publish::PublishAck;
-use async_nats::jetstream::response::Response;
-use async_nats::{Message, StatusCode};
+use async_nats::jetstream::Error;
+use async_nats::{Message, StatusCode, Subject};
+use serde::Deserialize;
 use tokio::sync::oneshot;
 
 /// What came back for a publish.
-#[derive(Debug)]
-pub enum Reply {
-    /// The stream's answer.
-    Ack(PublishAck),
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reply {
+    /// The stream has it.
+    Ack {
+        /// Under this sequence.
+        sequence: u64,
+        /// Since an earlier publish of the same id.
+        is_duplicate: bool,
+    },
     /// The stream's refusal: its `err_code`.
     Refused(u64),
     /// Nobody listens on the subject.
     NoResponders,
+    /// The server does not let us publish to the subject.
+    Denied,
     /// The connection broke: whether it was stored is not known.
     Lost,
 }
 
 /// Pending acks of one connection. An entry goes when its waiter does: nothing is left behind by a timeout.
 #[derive(Clone, Debug, Default)]
-pub struct Acks(Rc<Table>);
+pub(super) struct Acks(Rc<Table>);
 
 #[derive(Debug, Default)]
 struct Table {
     next: Cell<u64>,
-    pending: RefCell<HashMap<u64, oneshot::Sender<Reply>>>,
+    pending: RefCell<HashMap<u64, Waiter>>,
 }
 
-/// A publish that waits for its ack.
 #[derive(Debug)]
-pub struct Pending {
+struct Waiter {
+    subject: Subject,
+    /// The number of the connection over which it was sent last.
+    connection: u64,
+    reply: oneshot::Sender<Reply>,
+}
+
+/// A publish that waits for its ack. It may be sent more than once: the first reply counts, whichever try it is for.
+#[derive(Debug)]
+pub(super) struct Pending {
     table: Rc<Table>,
     number: u64,
     /// Where the reply comes.
-    pub reply: oneshot::Receiver<Reply>,
+    pub(super) reply: oneshot::Receiver<Reply>,
 }
 
 impl Acks {
-    /// Makes room for a reply.
-    pub fn expect(&self) -> Pending {
+    /// Makes room for a reply to a publish to this subject over this connection.
+    pub(super) fn expect(&self, subject: Subject, connection: u64) -> Pending {
         let number = self.0.next.get();
         self.0.next.set(number.wrapping_add(1));
         let (sender, reply) = oneshot::channel();
-        self.0.pending.borrow_mut().insert(number, sender);
+        self.0.pending.borrow_mut().insert(number, Waiter { subject, connection, reply: sender });
         Pending { table: Rc::clone(&self.0), number, reply }
     }
 
     /// Hands a message of the inbox to its waiter; one that waits no longer is passed over.
-    pub fn hand_over(&self, message: &Message) {
+    pub(super) fn hand_over(&self, message: &Message) {
+        let Some(reply) = read(message) else { return };
         let number = message.subject.rsplit('.').next().and_then(|token| token.parse().ok());
         let waiter = number.and_then(|number: u64| self.0.pending.borrow_mut().remove(&number));
         if let Some(waiter) = waiter {
             // A waiter that has just given up is no fault.
-            let _ = waiter.send(read(message));
+            let _ = waiter.reply.send(reply);
         }
     }
 
-    /// Wakes everyone: the connection broke.
-    pub fn lose_all(&self) {
-        let pending = self.0.pending.take();
-        for waiter in pending.into_values() {
-            let _ = waiter.send(Reply::Lost);
+    /// Wakes those who sent over the connections up to this one: they broke.
+    pub(super) fn lose(&self, connection: u64) {
+        self.wake(|waiter| waiter.connection <= connection, || Reply::Lost);
+    }
+
+    /// Wakes those who published to a subject that the server refuses.
+    pub(super) fn deny(&self, subject: &str) {
+        self.wake(|waiter| &*waiter.subject == subject, || Reply::Denied);
+    }
+
+    fn wake(&self, is_meant: impl Fn(&Waiter) -> bool, reply: impl Fn() -> Reply) {
+        for (_, waiter) in self.0.pending.borrow_mut().extract_if(|_, waiter| is_meant(waiter)) {
+            let _ = waiter.reply.send(reply());
         }
     }
 
@@ -78,8 +102,15 @@ impl Acks {
 
 impl Pending {
     /// The last token of the reply subject.
-    pub fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// It is sent again, over this connection.
+    pub(super) fn again(&self, connection: u64) {
+        if let Some(waiter) = self.table.pending.borrow_mut().get_mut(&self.number) {
+            waiter.connection = connection;
+        }
     }
 }
 
@@ -89,15 +120,26 @@ impl Drop for Pending {
     }
 }
 
-fn read(message: &Message) -> Reply {
+/// What matters of `PublishAck` and of the error beside it, read without a copy: there is one for each event.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    seq: u64,
+    #[serde(default)]
+    duplicate: bool,
+    error: Option<Error>,
+}
+
+/// `None` is no answer of `JetStream`: someone else listens on the subject, and the stream's own may still come.
+fn read(message: &Message) -> Option<Reply> {
     if message.status == Some(StatusCode::NO_RESPONDERS) {
-        return Reply::NoResponders;
+        return Some(Reply::NoResponders);
     }
-    match serde_json::from_slice::<Response<PublishAck>>(&message.payload) {
-        Ok(Response::Ok(ack)) => Reply::Ack(ack),
-        Ok(Response::Err { error }) => Reply::Refused(error.error_code().0),
-        // Not an answer of JetStream: as good as none.
-        Err(_) => Reply::NoResponders,
+    let answer: Answer = serde_json::from_slice(&message.payload).ok()?;
+    match answer.error {
+        Some(error) => Some(Reply::Refused(error.error_code().0)),
+        None if answer.seq > 0 => Some(Reply::Ack { sequence: answer.seq, is_duplicate: answer.duplicate }),
+        None => None,
     }
 }
 
@@ -105,11 +147,26 @@ fn read(message: &Message) -> Reply {
 mod tests {
     use super::*;
 
+    fn message(number: u64, status: Option<StatusCode>, payload: &str) -> Message {
+        Message {
+            subject: format!("_INBOX.x.{number}").into(),
+            reply: None,
+            payload: payload.to_owned().into(),
+            headers: None,
+            status,
+            description: None,
+            length: 0,
+        }
+    }
+
+    fn expect(acks: &Acks) -> Pending {
+        acks.expect("webhooks.shop.hook.push".into(), 1)
+    }
+
     #[test]
     fn an_entry_goes_with_its_waiter() {
         let acks = Acks::default();
-        let first = acks.expect();
-        let second = acks.expect();
+        let (first, second) = (expect(&acks), expect(&acks));
         assert_ne!(first.number(), second.number());
         drop(first);
         assert_eq!(acks.len(), 1);
@@ -118,10 +175,63 @@ mod tests {
     }
 
     #[test]
-    fn a_break_wakes_everyone() {
+    fn a_break_wakes_those_who_sent_before_it() {
         let acks = Acks::default();
-        let mut pending = acks.expect();
-        acks.lose_all();
-        assert!(matches!(pending.reply.try_recv(), Ok(Reply::Lost)));
+        let (mut before, mut again, mut after) = (expect(&acks), expect(&acks), acks.expect("a".into(), 2));
+        again.again(2);
+        acks.lose(1);
+        assert!(matches!(before.reply.try_recv(), Ok(Reply::Lost)));
+        assert!(again.reply.try_recv().is_err() && after.reply.try_recv().is_err());
+        assert_eq!(acks.len(), 2);
+    }
+
+    #[test]
+    fn a_denial_wakes_those_of_its_subject() {
+        let acks = Acks::default();
+        let (mut denied, mut other) = (expect(&acks), acks.expect("webhooks.shop.other.push".into(), 1));
+        acks.deny("webhooks.shop.hook.push");
+        assert!(matches!(denied.reply.try_recv(), Ok(Reply::Denied)));
+        assert!(other.reply.try_recv().is_err());
+        assert_eq!(acks.len(), 1);
+    }
+
+    #[test]
+    fn replies_are_read_as_the_server_writes_them() {
+        let acks = Acks::default();
+        let get = |status, payload: &str| {
+            let mut pending = expect(&acks);
+            acks.hand_over(&message(pending.number(), status, payload));
+            pending.reply.try_recv()
+        };
+        match get(None, r#"{"stream":"WEBHOOKS","seq":7,"duplicate":true}"#) {
+            Ok(Reply::Ack { sequence, is_duplicate }) => assert_eq!((sequence, is_duplicate), (7, true)),
+            other => panic!("{other:?}"),
+        }
+        let error =
+            r#"{"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"},"stream":"S","seq":0}"#;
+        assert!(matches!(get(None, error), Ok(Reply::Refused(10077))));
+        assert!(matches!(get(Some(StatusCode::NO_RESPONDERS), ""), Ok(Reply::NoResponders)));
+    }
+
+    #[test]
+    fn a_foreign_answer_does_not_take_the_place_of_the_streams() {
+        let acks = Acks::default();
+        let mut pending = expect(&acks);
+        acks.hand_over(&message(pending.number(), None, "hello"));
+        assert!(pending.reply.try_recv().is_err());
+        acks.hand_over(&message(pending.number(), None, r#"{"stream":"S","seq":1}"#));
+        assert!(matches!(pending.reply.try_recv(), Ok(Reply::Ack { .. })));
+    }
+
+    #[test]
+    fn replies_that_nobody_waits_for_are_passed_over() {
+        let acks = Acks::default();
+        let mut pending = expect(&acks);
+        for number in [99, u64::MAX] {
+            acks.hand_over(&message(number, None, r#"{"stream":"S","seq":1}"#));
+        }
+        acks.hand_over(&Message { subject: "_INBOX.x.y".into(), ..message(0, None, "{}") });
+        assert!(pending.reply.try_recv().is_err());
+        assert_eq!(acks.len(), 1);
     }
 }

@@ -2,12 +2,16 @@
 
 mod ack;
 mod connect;
+mod credential;
 mod denials;
-mod gate;
+mod facts;
 mod publish;
+mod shared;
 mod streams;
 
-pub use connect::{ConfigError, check, jetstream, open_once};
+pub use connect::{jetstream, open_once};
+pub use credential::{ConfigError, check};
 pub use denials::Denials;
-pub use publish::{PublishLimits, Publisher, Shared, Stored};
+pub use publish::{Publisher, Stored};
+pub use shared::{PublishLimits, Shared};
 pub use streams::{StreamLines, Streams};

@@ -1,30 +1,38 @@
 //! Publish, and try again with the same id until the sender's time limit.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use async_nats::Subject;
+use async_nats::client::PublishErrorKind;
+use bytes::Bytes;
 use futures_util::StreamExt as _;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::task::spawn_local;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
-use super::ack::{Acks, Reply};
-use super::connect::{self, ConfigError, Link};
-use super::denials::Denials;
-use super::gate::Gate;
+use super::ack::{Acks, Pending, Reply};
+use super::connect::{self, Link, Voice};
+use super::credential::ConfigError;
+use super::shared::{Patience, Shared, Slot};
 use crate::config::NatsConfig;
-use crate::event::Event;
-use crate::metrics::Metrics;
+use crate::event::{Event, Headers};
 use crate::outcome::NotStored;
-use crate::route::Usage;
+use crate::route::{Gate, Pass, Usage};
 
 /// How long one try waits for its ack: an ordinary one takes a millisecond.
 const ACK_MAX: Duration = Duration::from_millis(1500);
-/// Pause after an answer that says to try again.
+/// Less is left to no try: an ack that had no time to come says nothing of the stream.
+const ACK_MIN: Duration = Duration::from_millis(250);
+/// What the first try has in any case: the sender of a body that took all its time may still be there.
+const FIRST_TRY: Duration = Duration::from_millis(500);
+/// Pause after an answer that says to try again; up to half of it more, so that many do not come back at once.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// How often those who wait for a stream look whether it is back.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A sender that waits this long for its answer may wait for a reconnect.
 const PATIENT_FROM: Duration = Duration::from_secs(9);
 
@@ -37,48 +45,6 @@ pub struct Stored {
     pub is_duplicate: bool,
 }
 
-/// Limits on publishing.
-#[derive(Clone, Copy, Debug)]
-pub struct PublishLimits {
-    /// `--max-inflight-publishes`.
-    pub inflight_max: usize,
-    /// `--reconnect-wait`.
-    pub reconnect_wait: Duration,
-    /// `--reconnect-waiters`.
-    pub reconnect_waiters_max: usize,
-}
-
-/// What all publishers of the process share.
-#[derive(Debug)]
-pub struct Shared {
-    limits: PublishLimits,
-    inflight: AtomicUsize,
-    waiters: AtomicUsize,
-    gates: Mutex<HashMap<Arc<str>, Arc<Gate>>>,
-    denials: Arc<Denials>,
-    metrics: Arc<Metrics>,
-}
-
-impl Shared {
-    /// With these limits.
-    #[must_use]
-    pub fn new(limits: PublishLimits, denials: Arc<Denials>, metrics: Arc<Metrics>) -> Self {
-        Self {
-            limits,
-            inflight: AtomicUsize::new(0),
-            waiters: AtomicUsize::new(0),
-            gates: Mutex::default(),
-            denials,
-            metrics,
-        }
-    }
-
-    fn gate(&self, stream: &Arc<str>) -> Arc<Gate> {
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(gates.entry(Arc::clone(stream)).or_insert_with(|| Arc::new(Gate::new(Instant::now()))))
-    }
-}
-
 /// One worker's way to `JetStream`: a connection of its own, used on its thread only.
 #[derive(Clone, Debug)]
 pub struct Publisher(Rc<Inner>);
@@ -89,7 +55,6 @@ struct Inner {
     acks: Acks,
     inbox: String,
     shared: Arc<Shared>,
-    gates: RefCell<HashMap<Arc<str>, Arc<Gate>>>,
 }
 
 /// How one try ended.
@@ -101,17 +66,27 @@ enum Attempt {
     Again(NotStored),
 }
 
+/// An event on its way.
+struct Outgoing {
+    subject: Subject,
+    headers: Headers,
+    payload: Bytes,
+    /// Where the reply to any of its tries comes.
+    pending: Option<Pending>,
+}
+
 impl Publisher {
     /// Opens the connection; returns at once. Call it within a `LocalSet`.
     ///
     /// # Errors
     /// A flag, or the file that it names, that can't be used.
     pub async fn connect(config: &NatsConfig, shared: Arc<Shared>) -> Result<Self, ConfigError> {
-        let link = connect::open(config, Arc::clone(&shared.denials)).await?;
+        let link = connect::open(config, Arc::clone(&shared.denials), Voice::Silent).await?;
         let inbox = link.client.new_inbox();
         let acks = Acks::default();
         spawn_local(take_acks(link.clone(), inbox.clone(), acks.clone(), Arc::clone(&shared)));
-        Ok(Self(Rc::new(Inner { link, acks, inbox, shared, gates: RefCell::default() })))
+        spawn_local(take_denials(acks.clone(), Arc::clone(&shared)));
+        Ok(Self(Rc::new(Inner { link, acks, inbox, shared })))
     }
 
     /// Publishes and waits for the ack, trying again with the same id until `began + time_limit`. Once begun it is to be
@@ -122,151 +97,192 @@ impl Publisher {
     pub async fn publish(
         &self,
         event: Event,
-        stream: &Arc<str>,
-        usage: &Arc<Usage>,
+        usage: &Usage,
         began: Instant,
         time_limit: Duration,
     ) -> Result<Stored, NotStored> {
-        let _slot = Slot::take(&self.0.shared, usage)?;
-        let gate = self.gate(stream);
-        let deadline = began + time_limit;
+        let shared = &self.0.shared;
         let start = Instant::now();
-        let mut has_begun = false;
+        let _slot = Slot::take(shared, usage)?;
+        if shared.denials.refuses(&event.subject, start) {
+            return Err(NotStored::NotPermitted);
+        }
+        let deadline = (began + time_limit).max(start + FIRST_TRY);
+        let Event { subject, headers, payload, id: _ } = event;
+        let mut outgoing = Outgoing { subject: Subject::from(subject), headers, payload, pending: None };
+        // Why the last try failed. What has begun may be stored already, so it is worth a wait whoever the sender is.
+        let mut last = None;
         let mut patience = None;
         loop {
-            if let Err(reason) = self.may_begin(&gate) {
-                // What has begun may be stored already, so it is worth the wait whoever the sender is.
-                if !has_begun && time_limit < PATIENT_FROM {
-                    return Err(reason);
+            let pass = match self.pass(&usage.gate) {
+                Ok(pass) => pass,
+                Err(reason) if last.is_none() && time_limit < PATIENT_FROM => return Err(reason),
+                Err(reason) => {
+                    self.wait(deadline, &mut patience).await.map_err(|()| last.clone().unwrap_or(reason))?;
+                    continue;
                 }
-                self.wait(&gate, deadline, &mut patience).await.map_err(|()| reason)?;
-                continue;
-            }
+            };
             patience = None;
-            has_begun = true;
-            let left = deadline.saturating_duration_since(Instant::now());
-            let last = match self.attempt(&event, &gate, left.min(ACK_MAX)).await {
+            let reason = match self.attempt(&mut outgoing, &usage.gate, pass, deadline).await {
                 Attempt::Stored(stored) => {
-                    self.0.shared.metrics.publish_duration.observe_duration(start.elapsed());
+                    shared.metrics.publish_duration.observe_duration(start.elapsed());
                     return Ok(stored);
                 }
                 Attempt::Failed(reason) => return Err(reason),
                 Attempt::Again(reason) => reason,
             };
-            if Instant::now() + RETRY_AFTER >= deadline {
-                return Err(last);
+            let pause = match reason {
+                // How long that takes, the connection says.
+                NotStored::Disconnected => Duration::ZERO,
+                _ => RETRY_AFTER.mul_f64(1.0 + fastrand::f64() / 2.0),
+            };
+            if Instant::now() + pause + ACK_MIN > deadline {
+                return Err(reason);
             }
-            if last != NotStored::Disconnected {
-                sleep(RETRY_AFTER).await;
-            }
+            last = Some(reason);
+            sleep(pause).await;
         }
     }
 
     /// Sends what is queued and ends the connection, by the deadline.
     pub async fn drain(&self, deadline: Instant) {
+        let client = &self.0.link.client;
         // Past the deadline the connection just ends: whoever waited for an ack has been answered.
-        let _ = timeout_at(deadline, self.0.link.client.flush()).await;
-        let _ = timeout_at(deadline, self.0.link.client.drain()).await;
+        if self.0.link.is_up() {
+            let _ = timeout_at(deadline, client.flush()).await;
+            let _ = timeout_at(deadline, client.drain()).await;
+        }
     }
 
-    fn may_begin(&self, gate: &Gate) -> Result<(), NotStored> {
-        if !self.0.link.state.borrow().is_up {
+    fn pass(&self, gate: &Gate) -> Result<Pass, NotStored> {
+        if !self.0.link.is_up() {
             return Err(NotStored::Disconnected);
         }
-        if gate.admits(Instant::now()) { Ok(()) } else { Err(NotStored::StreamAway) }
+        gate.pass(self.0.shared.now_ms()).ok_or(NotStored::StreamAway)
     }
 
     /// Waits until it is worth looking again.
-    async fn wait(&self, gate: &Gate, deadline: Instant, patience: &mut Option<Patience>) -> Result<(), ()> {
-        let shared = &self.0.shared;
+    async fn wait(&self, deadline: Instant, patience: &mut Option<Patience>) -> Result<(), ()> {
+        let Inner { link, shared, .. } = &*self.0;
         let patience = match patience {
             Some(patience) => patience,
             None => patience.insert(Patience::take(shared)?),
         };
         let until = deadline.min(patience.since + shared.limits.reconnect_wait);
-        let mut state = self.0.link.state.clone();
-        let is_up = state.borrow_and_update().is_up;
+        let mut state = link.state.clone();
+        state.mark_unchanged();
         let change = async {
-            if is_up {
-                gate.changes().await;
-            } else {
-                // An error means that the client is gone; the deadline then ends it.
-                let _ = state.changed().await;
+            if link.is_up() {
+                sleep(LOOK_EVERY).await;
+            } else if state.changed().await.is_err() {
+                // The client is gone; the deadline ends the wait.
+                std::future::pending::<()>().await;
             }
         };
-        timeout_at(until, change).await.map_err(|_| ())
+        if Instant::now() + ACK_MIN > until { Err(()) } else { timeout_at(until, change).await.map_err(|_| ()) }
     }
 
-    async fn attempt(&self, event: &Event, gate: &Gate, most: Duration) -> Attempt {
-        let mut pending = self.0.acks.expect();
-        let reply_to = format!("{}.{}", self.0.inbox, pending.number());
-        let client = &self.0.link.client;
-        let limit = client.max_payload();
-        let exchange = async {
-            let sent = client
-                .publish_with_reply_and_headers(
-                    event.subject.clone(),
-                    reply_to,
-                    event.headers.clone(),
-                    event.payload.clone(),
-                )
-                .await;
-            match sent {
-                Ok(()) => Ok((&mut pending.reply).await.unwrap_or(Reply::Lost)),
-                Err(error) => Err(error),
+    async fn attempt(&self, outgoing: &mut Outgoing, gate: &Gate, pass: Pass, deadline: Instant) -> Attempt {
+        let Inner { link, acks, inbox, shared } = &*self.0;
+        if let Some(reply) = outgoing.late_reply() {
+            return self.settle(reply, outgoing, gate, pass);
+        }
+        let until = deadline.min(Instant::now() + ACK_MAX);
+        let connection = link.number();
+        let pending = match &mut outgoing.pending {
+            Some(pending) => {
+                pending.again(connection);
+                pending
             }
+            none => none.insert(acks.expect(outgoing.subject.clone(), connection)),
         };
-        match timeout(most, exchange).await {
+        let (subject, headers) = (outgoing.subject.clone(), outgoing.headers.to_map());
+        let reply_to = format!("{inbox}.{}", pending.number());
+        let payload = outgoing.payload.clone();
+        let exchange = async {
+            let sending = link.client.publish_with_reply_and_headers(subject, reply_to, headers, payload);
+            sending.await.map_err(|error| error.kind())?;
+            // The table drops no waiter without a word.
+            Ok((&mut pending.reply).await.unwrap_or(Reply::Lost))
+        };
+        match timeout_at(until, exchange).await {
+            Ok(Ok(reply)) => self.settle(reply, outgoing, gate, pass),
+            Ok(Err(error)) => {
+                gate.unsaid(pass);
+                Attempt::Failed(match error {
+                    PublishErrorKind::MaxPayloadExceeded => too_large(link.client.max_payload()),
+                    // The client has ended, or takes the subject for none: neither passes.
+                    PublishErrorKind::Send | PublishErrorKind::InvalidSubject => NotStored::Disconnected,
+                })
+            }
+            // The ack may still come while the next try is under way: the entry stays.
             Err(_) => {
-                gate.failed(Instant::now());
-                match self.0.shared.denials.has(&event.subject) {
-                    true => Attempt::Failed(NotStored::NotPermitted),
-                    false => Attempt::Again(NotStored::NoAck),
-                }
+                gate.failed(pass, shared.now_ms());
+                Attempt::Again(NotStored::NoAck)
             }
-            Ok(Err(error)) if error.kind() == async_nats::client::PublishErrorKind::MaxPayloadExceeded => {
-                Attempt::Failed(NotStored::TooLarge { limit: u64::try_from(limit).unwrap_or(u64::MAX) })
+        }
+    }
+
+    fn settle(&self, reply: Reply, outgoing: &mut Outgoing, gate: &Gate, pass: Pass) -> Attempt {
+        let Inner { link, shared, .. } = &*self.0;
+        outgoing.pending = None;
+        match reply {
+            Reply::Ack { sequence, is_duplicate } => {
+                gate.answered();
+                shared.denials.forget(&outgoing.subject);
+                Attempt::Stored(Stored { sequence, is_duplicate })
             }
-            Ok(Err(_)) | Ok(Ok(Reply::Lost)) => Attempt::Again(NotStored::Disconnected),
-            Ok(Ok(Reply::NoResponders)) => {
-                gate.failed(Instant::now());
+            Reply::Refused(code) => {
+                gate.answered();
+                judge(code, link.client.max_payload())
+            }
+            Reply::NoResponders => {
+                gate.failed(pass, shared.now_ms());
                 Attempt::Again(NotStored::NoStream)
             }
-            Ok(Ok(Reply::Ack(ack))) => {
-                gate.answered();
-                self.0.shared.denials.forget(&event.subject);
-                Attempt::Stored(Stored { sequence: ack.sequence, is_duplicate: ack.duplicate })
+            // Neither of these says anything of the stream.
+            Reply::Denied => {
+                gate.unsaid(pass);
+                Attempt::Failed(NotStored::NotPermitted)
             }
-            Ok(Ok(Reply::Refused(code))) => {
-                gate.answered();
-                judge(code, limit)
+            Reply::Lost => {
+                gate.unsaid(pass);
+                Attempt::Again(NotStored::Disconnected)
             }
         }
     }
+}
 
-    /// The gate of a stream, looked up without a lock once this worker knows it.
-    fn gate(&self, stream: &Arc<str>) -> Arc<Gate> {
-        if let Some(gate) = self.0.gates.borrow().get(stream) {
-            return Arc::clone(gate);
+impl Outgoing {
+    /// A reply that came after its try was given up; what broke meanwhile is to be sent again.
+    fn late_reply(&mut self) -> Option<Reply> {
+        match self.pending.as_mut()?.reply.try_recv() {
+            Ok(Reply::Lost) | Err(TryRecvError::Closed) => {
+                self.pending = None;
+                None
+            }
+            Ok(reply) => Some(reply),
+            Err(TryRecvError::Empty) => None,
         }
-        let gate = self.0.shared.gate(stream);
-        self.0.gates.borrow_mut().insert(Arc::clone(stream), Arc::clone(&gate));
-        gate
     }
 }
 
 /// What an `err_code` means for the sender.
-fn judge(code: u64, limit: usize) -> Attempt {
+fn judge(code: u64, payload_max: usize) -> Attempt {
     match code {
-        // The same id is being stored right now: not yet a success.
-        10158 => Attempt::Again(NotStored::Refused { code }),
         10077 => Attempt::Failed(NotStored::StreamFull),
         10060 => Attempt::Failed(NotStored::OtherStream),
-        10054 | 10097 => Attempt::Failed(NotStored::TooLarge { limit: u64::try_from(limit).unwrap_or(u64::MAX) }),
-        // Out of resources, no leader, too many in the stream's queue: may pass.
-        10023 | 10002 | 10008 | 10047 | 10167 => Attempt::Again(NotStored::Refused { code }),
+        10054 | 10097 => Attempt::Failed(too_large(payload_max)),
+        // Too many in the stream's queue.
+        10167 => Attempt::Again(NotStored::Overloaded),
+        // The same id is being stored right now, which is not yet a success; out of resources; no leader: all may pass.
+        10158 | 10023 | 10002 | 10008 | 10047 => Attempt::Again(NotStored::Refused { code }),
         _ => Attempt::Failed(NotStored::Refused { code }),
     }
+}
+
+fn too_large(payload_max: usize) -> NotStored {
+    NotStored::TooLarge { limit: u64::try_from(payload_max).unwrap_or(u64::MAX) }
 }
 
 /// Takes acks from the inbox, and wakes all who wait when the connection breaks. Subscribes again should that end.
@@ -284,6 +300,8 @@ async fn take_acks(link: Link, inbox: String, acks: Acks, shared: Arc<Shared>) {
         };
         loop {
             tokio::select! {
+                // An ack that has come counts before a break that came after it.
+                biased;
                 reply = replies.next() => match reply {
                     Some(message) => acks.hand_over(&message),
                     None => break,
@@ -293,64 +311,55 @@ async fn take_acks(link: Link, inbox: String, acks: Acks, shared: Arc<Shared>) {
                         return;
                     }
                     let now = *state.borrow_and_update();
-                    if now.times_up > times_up.max(1) {
-                        shared.metrics.nats_reconnects.fetch_add(1, Ordering::Relaxed);
-                    }
-                    if !now.is_up || now.times_up != times_up {
-                        acks.lose_all();
-                    }
+                    let reconnects = now.times_up.saturating_sub(times_up.max(1));
+                    shared.metrics.nats_reconnects.fetch_add(reconnects, Ordering::Relaxed);
                     times_up = now.times_up;
+                    acks.lose(if now.is_up { times_up.saturating_sub(1) } else { times_up });
                 }
             }
         }
+        // Its end is the client's; it is not to be asked again and again.
+        sleep(RETRY_AFTER).await;
     }
 }
 
-/// A place among the publishes in flight, of all and of one endpoint.
-struct Slot<'a> {
-    shared: &'a Shared,
-    usage: &'a Usage,
-}
-
-impl<'a> Slot<'a> {
-    /// More than a quarter is refused to one endpoint while more than half is used by all.
-    fn take(shared: &'a Shared, usage: &'a Usage) -> Result<Self, NotStored> {
-        let most = shared.limits.inflight_max;
-        let all = shared.inflight.fetch_add(1, Ordering::Relaxed);
-        let own = usage.publishes.fetch_add(1, Ordering::Relaxed);
-        let slot = Self { shared, usage };
-        if all >= most || (all > most / 2 && own >= (most / 4).max(1)) {
-            return Err(NotStored::Overloaded);
+/// Wakes those who published to a subject that the server refuses: no ack comes for it.
+async fn take_denials(acks: Acks, shared: Arc<Shared>) {
+    let mut heard = shared.denials.listen();
+    loop {
+        match heard.recv().await {
+            Ok(subject) if shared.denials.has(&subject) => acks.deny(&subject),
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
         }
-        Ok(slot)
     }
 }
 
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        self.shared.inflight.fetch_sub(1, Ordering::Relaxed);
-        self.usage.publishes.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A place among those who wait for NATS to come back.
-struct Patience {
-    shared: Arc<Shared>,
-    since: Instant,
-}
-
-impl Patience {
-    fn take(shared: &Arc<Shared>) -> Result<Self, ()> {
-        let place = Self { shared: Arc::clone(shared), since: Instant::now() };
-        if shared.waiters.fetch_add(1, Ordering::Relaxed) >= shared.limits.reconnect_waiters_max {
-            return Err(());
+    #[test]
+    fn each_code_says_whether_another_try_is_worth_it() {
+        use NotStored::{OtherStream, Overloaded, Refused, StreamFull, TooLarge};
+        let limit = 1000;
+        for (code, is_final, expected) in [
+            (10077, true, StreamFull),
+            (10060, true, OtherStream),
+            (10054, true, TooLarge { limit }),
+            (10097, true, TooLarge { limit }),
+            (10109, true, Refused { code: 10109 }),
+            (10158, false, Refused { code: 10158 }),
+            (10023, false, Refused { code: 10023 }),
+            (10002, false, Refused { code: 10002 }),
+            (10008, false, Refused { code: 10008 }),
+            (10167, false, Overloaded),
+        ] {
+            match judge(code, 1000) {
+                Attempt::Failed(reason) => assert_eq!((is_final, reason), (true, expected), "{code}"),
+                Attempt::Again(reason) => assert_eq!((is_final, reason), (false, expected), "{code}"),
+                Attempt::Stored(stored) => panic!("{code}: {stored:?}"),
+            }
         }
-        Ok(place)
-    }
-}
-
-impl Drop for Patience {
-    fn drop(&mut self) {
-        self.shared.waiters.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -4,47 +4,66 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, PersistenceMode, RetentionPolicy, StorageType};
+use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind, RequestError};
+use async_nats::jetstream::stream::Info;
 use async_nats::jetstream::{Context, ErrorCode};
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::connect::{self, ConfigError, Link};
+use super::connect::{self, Link, LinkState, Voice};
+use super::credential::ConfigError;
 use super::denials::Denials;
+use super::facts::{default_stream, facts, is_owned};
 use crate::config::{NatsConfig, StreamConfig};
 use crate::metrics::Metrics;
 use crate::route::is_within;
-use crate::stream::{Connection, Discard, Retention, Storage, StreamFacts, StreamState, View, Wanted};
+use crate::stream::{Connection, StreamFacts, StreamState, View, Wanted};
 
 /// A stream that is well is read so often.
 const READ_EVERY: Duration = Duration::from_secs(60);
-/// One that is missing is looked for sooner, then more and more rarely.
+/// One that is missing, can't be read or does not capture what it should is read sooner, then more and more rarely.
 const LOOK_FIRST: Duration = Duration::from_secs(1);
-/// The mark of a stream that this operator made, in the stream's metadata.
-const OWNER: &str = "jethook.dev/owner";
+/// So many are read at a time.
+const READS_AT_ONCE: usize = 8;
+/// For the server's INFO to be there after a connect.
+const INFO_MAX: Duration = Duration::from_secs(1);
 
 /// Reads the streams that routes name.
 #[derive(Debug)]
 pub struct Streams {
     link: Link,
-    context: Context,
-    default: StreamConfig,
-    owner: String,
+    reader: Reader,
     denials: Arc<Denials>,
     metrics: Arc<Metrics>,
     view: View,
+    times_up: u64,
     reads: BTreeMap<String, Read>,
 }
 
-/// When a stream is read next.
-#[derive(Clone, Copy, Debug)]
+/// Asks the `JetStream` API.
+#[derive(Debug)]
+struct Reader {
+    context: Context,
+    /// What its subjects begin with.
+    api: String,
+    default: StreamConfig,
+    owner: String,
+    denials: Arc<Denials>,
+}
+
+/// The last read of a stream.
+#[derive(Clone, Debug)]
 struct Read {
-    due: Instant,
+    at: Instant,
+    /// Until the next one.
     pause: Duration,
+    /// By subject that the stream does not capture: the other streams that do.
+    captors: BTreeMap<String, Vec<String>>,
 }
 
 /// What [`Streams::run`] listens to and tells.
@@ -70,200 +89,235 @@ impl Streams {
         denials: Arc<Denials>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, ConfigError> {
-        let link = connect::open(config, Arc::clone(&denials)).await?;
+        let link = connect::open(config, Arc::clone(&denials), Voice::Aloud).await?;
         let context = connect::jetstream(link.client.clone(), config);
-        Ok(Self { link, context, default, owner, denials, metrics, view: View::default(), reads: BTreeMap::new() })
+        let api = connect::api_prefix(config);
+        let reader = Reader { context, api, default, owner, denials: Arc::clone(&denials) };
+        Ok(Self { link, reader, denials, metrics, view: View::default(), times_up: 0, reads: BTreeMap::new() })
     }
 
     /// Reads for ever; ends when nobody listens any more.
     pub async fn run(mut self, mut lines: StreamLines) {
         let mut state = self.link.state.clone();
+        let mut denied = self.denials.listen();
         loop {
-            self.take_state(*state.borrow_and_update());
+            let now = *state.borrow_and_update();
+            self.take_state(now).await;
             let wanted = Arc::clone(&lines.wanted.borrow_and_update());
             let is_leading = *lines.leading.borrow_and_update();
-            self.reads.retain(|name, _| wanted.streams.contains_key(name));
-            self.view.streams.retain(|name, _| wanted.streams.contains_key(name));
-            if self.view.connection == Connection::Up {
-                self.read_due(&wanted, is_leading).await;
-            }
-            self.view.denied = self.denials.all();
-            lines.view.send_if_modified(|view| {
-                let differs = **view != self.view;
-                if differs {
-                    *view = Arc::new(self.view.clone());
+            self.keep_wanted(&wanted);
+            if now.is_up {
+                let due = self.due(&wanted, Instant::now());
+                tokio::select! {
+                    biased;
+                    // What is read over a connection that broke is worth nothing, and the break is to be told at once.
+                    changed = state.changed() => if changed.is_err() { return } else { continue },
+                    reads = self.reader.read_all(due, is_leading) => self.take_reads(reads),
                 }
-                differs
-            });
-            let due = self.reads.values().map(|read| read.due).min().unwrap_or_else(|| Instant::now() + READ_EVERY);
+            }
+            self.tell(&lines.view);
+            let next = self.next(&wanted);
             tokio::select! {
                 changed = state.changed() => if changed.is_err() { return },
                 changed = lines.wanted.changed() => if changed.is_err() { return },
                 changed = lines.leading.changed() => {
                     if changed.is_err() { return }
-                    self.look_again();
+                    self.reads.clear();
                 }
-                () = self.denials.changed() => {}
-                () = sleep_until(due), if self.view.connection == Connection::Up => {}
+                // However many there were: all of them are looked at.
+                _ = denied.recv() => {}
+                () = sleep_until(next), if now.is_up => {}
                 () = lines.view.closed() => return,
             }
         }
     }
 
-    fn take_state(&mut self, state: connect::LinkState) {
+    async fn take_state(&mut self, state: LinkState) {
         self.metrics.set_nats_connected(state.is_up);
-        let was = self.view.connection;
-        self.view.connection = match (was, state.is_up) {
-            (_, true) => Connection::Up,
-            (Connection::Up, false) => Connection::Down { since: Timestamp::now() },
-            (was, false) => was,
-        };
-        if was == self.view.connection {
+        if !state.is_up {
+            if self.view.connection == Connection::Up {
+                tracing::warn!("NATS is away; deliveries are answered 503 until it is back");
+                self.view.connection = Connection::Down { since: Timestamp::now() };
+            }
             return;
         }
-        match self.view.connection {
-            Connection::Up => {
-                tracing::info!("connected to NATS");
-                let info = self.link.client.server_info();
-                self.view.max_payload = u64::try_from(info.max_payload).ok();
-                self.view.servers = info.connect_urls.len().max(1);
-                self.look_again();
-            }
-            Connection::Down { .. } | Connection::Never => {
-                tracing::warn!("NATS is away; deliveries are answered 503 until it is back");
-            }
+        if self.view.connection == Connection::Up && state.times_up == self.times_up {
+            return;
         }
-    }
-
-    /// Every stream is due now.
-    fn look_again(&mut self) {
+        self.times_up = state.times_up;
+        self.view.connection = Connection::Up;
+        // A new connection may be to another server, with other rights.
         self.reads.clear();
+        self.denials.forget_all();
+        // The client takes commands once it has told the new INFO.
+        let _ = timeout(INFO_MAX, self.link.client.flush()).await;
+        let info = self.link.client.server_info();
+        tracing::info!(server = info.server_name, version = info.version, "connected to NATS");
+        self.view.max_payload = u64::try_from(info.max_payload).ok();
+        self.view.servers = info.connect_urls.len().max(1);
     }
 
-    async fn read_due(&mut self, wanted: &Wanted, is_leading: bool) {
-        let now = Instant::now();
-        let due: Vec<_> = wanted
-            .streams
-            .iter()
-            .filter(|(name, subjects)| {
-                self.reads.get(*name).is_none_or(|read| read.due <= now) || self.has_unjudged(name, subjects)
-            })
-            .collect();
-        for (name, subjects) in due {
-            let state = self.read(name, is_leading).await;
-            self.find_captors(&state, subjects).await;
-            let pause = match (&state, self.reads.get(name)) {
-                (StreamState::Found(_), _) => READ_EVERY,
-                (_, Some(read)) => (read.pause * 2).min(READ_EVERY),
-                (_, None) => LOOK_FIRST,
+    fn keep_wanted(&mut self, wanted: &Wanted) {
+        self.reads.retain(|name, _| wanted.streams.contains_key(name));
+        self.view.streams.retain(|name, _| wanted.streams.contains_key(name));
+        for (name, read) in &mut self.reads {
+            read.captors.retain(|subject, _| wanted.streams.get(name).is_some_and(|all| all.contains(subject)));
+        }
+    }
+
+    /// When a stream is to be read next.
+    fn due_at(&self, name: &str, subjects: &BTreeSet<String>) -> Option<Instant> {
+        let read = self.reads.get(name)?;
+        let is_judged = |subject: &String| match self.view.streams.get(name) {
+            Some(StreamState::Found(facts)) => captures(facts, subject) || read.captors.contains_key(subject),
+            _ => true,
+        };
+        let pause = if subjects.iter().all(is_judged) { read.pause } else { read.pause.min(LOOK_FIRST) };
+        Some(read.at + pause)
+    }
+
+    fn due(&self, wanted: &Wanted, now: Instant) -> Vec<Task> {
+        let is_due =
+            |(name, subjects): &(&String, &BTreeSet<String>)| self.due_at(name, subjects).is_none_or(|due| due <= now);
+        let due = wanted.streams.iter().filter(is_due);
+        due.map(|(name, subjects)| Task { stream: name.clone(), subjects: subjects.clone() }).collect()
+    }
+
+    fn next(&self, wanted: &Wanted) -> Instant {
+        let due = wanted.streams.iter().filter_map(|(name, subjects)| self.due_at(name, subjects)).min();
+        due.unwrap_or_else(|| Instant::now() + READ_EVERY)
+    }
+
+    fn take_reads(&mut self, done: Vec<Done>) {
+        for Done { stream, state, captors } in done {
+            let is_well = matches!(state, StreamState::Found(_)) && captors.is_empty();
+            let pause = match self.reads.get(&stream) {
+                _ if is_well => READ_EVERY,
+                Some(read) if read.pause < READ_EVERY => (read.pause * 2).min(READ_EVERY),
+                _ => LOOK_FIRST,
             };
-            self.reads.insert(name.clone(), Read { due: Instant::now() + pause, pause });
-            self.view.streams.insert(name.clone(), state);
+            self.reads.insert(stream.clone(), Read { at: Instant::now(), pause, captors });
+            self.view.streams.insert(stream, state);
         }
     }
 
-    /// Whether a subject is new that the stream does not capture, so that its captor is not known yet.
-    fn has_unjudged(&self, name: &str, subjects: &BTreeSet<String>) -> bool {
-        match self.view.streams.get(name) {
-            Some(StreamState::Found(facts)) => {
-                subjects.iter().any(|subject| !captures(facts, subject) && !self.view.captured_by.contains_key(subject))
-            }
-            _ => false,
+    /// Tells the view where it differs from the last one.
+    fn tell(&mut self, view: &watch::Sender<Arc<View>>) {
+        self.view.captured_by.clear();
+        for (subject, captors) in self.reads.values().flat_map(|read| &read.captors) {
+            let all = self.view.captured_by.entry(subject.clone()).or_default();
+            all.extend(captors.iter().cloned());
+            all.sort();
+            all.dedup();
         }
+        let is_ours = |subject: &String| !subject.starts_with(&self.reader.api);
+        self.view.denied = self.denials.all(Instant::now()).into_iter().filter(is_ours).collect();
+        view.send_if_modified(|told| {
+            let differs = **told != self.view;
+            if differs {
+                *told = Arc::new(self.view.clone());
+            }
+            differs
+        });
+    }
+}
+
+/// A stream to read.
+#[derive(Debug)]
+struct Task {
+    stream: String,
+    subjects: BTreeSet<String>,
+}
+
+/// What a read told.
+#[derive(Debug)]
+struct Done {
+    stream: String,
+    state: StreamState,
+    captors: BTreeMap<String, Vec<String>>,
+}
+
+impl Reader {
+    async fn read_all(&self, due: Vec<Task>, is_leading: bool) -> Vec<Done> {
+        let reads = due.into_iter().map(|task| self.read_task(task, is_leading));
+        stream::iter(reads).buffer_unordered(READS_AT_ONCE).collect().await
+    }
+
+    async fn read_task(&self, task: Task, is_leading: bool) -> Done {
+        let Task { stream, subjects } = task;
+        let state = self.read(&stream, is_leading).await;
+        let mut captors = BTreeMap::new();
+        // Whether a stream that can't be read captures a subject is not known.
+        if !matches!(state, StreamState::Unreadable(_)) {
+            for subject in subjects {
+                if !matches!(&state, StreamState::Found(facts) if captures(facts, &subject)) {
+                    let mut names = self.names(&subject).await.unwrap_or_default();
+                    names.retain(|name| *name != stream);
+                    captors.insert(subject, names);
+                }
+            }
+        }
+        Done { stream, state, captors }
     }
 
     async fn read(&self, name: &str, is_leading: bool) -> StreamState {
-        let is_default = name == self.default.stream;
+        let may_change = name == self.default.stream && is_leading;
         match self.context.get_stream(name).await {
-            Ok(mut stream) => {
-                let info = stream.cached_info().clone();
-                if is_default && is_leading && self.is_ours(&info.config) {
-                    let wanted = self.config(Some(&info.config));
-                    if wanted != info.config {
-                        tracing::info!(stream = name, "the default stream follows the flags");
-                        match self.context.update_stream(&wanted).await {
-                            Ok(info) => return StreamState::Found(self.facts(&info)),
-                            Err(error) => tracing::warn!(stream = name, %error, "the default stream can't be changed"),
-                        }
-                    }
-                    drop(stream.info().await.map(|_| ()));
-                }
-                StreamState::Found(self.facts(&info))
+            Ok(stream) => {
+                let info = stream.cached_info();
+                let changed = if may_change { self.update(info).await } else { None };
+                StreamState::Found(facts(changed.as_ref().unwrap_or(info), &self.owner))
             }
             Err(error) => match error.kind() {
                 GetStreamErrorKind::JetStream(fault) if fault.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-                    if is_default && is_leading {
+                    if may_change {
                         self.create().await
                     } else {
                         StreamState::Missing
                     }
                 }
-                _ => StreamState::Unreadable(error.to_string()),
+                _ => StreamState::Unreadable(self.why(&format!("STREAM.INFO.{name}"), &error)),
             },
+        }
+    }
+
+    /// Brings the default stream to the flags, where this operator made it and they differ.
+    async fn update(&self, info: &Info) -> Option<Info> {
+        let name = &self.default.stream;
+        let wanted = default_stream(&self.default, &self.owner, Some(&info.config));
+        if !is_owned(&info.config, &self.owner) || wanted == info.config {
+            return None;
+        }
+        match self.context.update_stream(&wanted).await {
+            Ok(info) => {
+                tracing::info!(stream = name, "the default stream follows the flags");
+                Some(info)
+            }
+            Err(error) => {
+                let error = self.why(&format!("STREAM.UPDATE.{name}"), &error);
+                tracing::warn!(stream = name, error, "the default stream can't be changed");
+                None
+            }
         }
     }
 
     async fn create(&self) -> StreamState {
         let name = &self.default.stream;
-        match self.context.create_stream(self.config(None)).await {
+        let error = match self.context.create_stream(default_stream(&self.default, &self.owner, None)).await {
             Ok(stream) => {
                 tracing::info!(stream = name, "made the default stream");
-                StreamState::Found(self.facts(stream.cached_info()))
+                return StreamState::Found(facts(stream.cached_info(), &self.owner));
             }
-            Err(error) => {
-                tracing::warn!(stream = name, %error, "the default stream can't be made");
-                match error.kind() {
-                    CreateStreamErrorKind::TimedOut => StreamState::Unreadable(error.to_string()),
-                    _ => StreamState::Missing,
-                }
-            }
-        }
-    }
-
-    /// The default stream by the flags; what they do not decide stays as it is.
-    fn config(&self, existing: Option<&Config>) -> Config {
-        let flags = &self.default;
-        let mut config = existing.cloned().unwrap_or_else(|| Config {
-            name: flags.stream.clone(),
-            storage: StorageType::File,
-            retention: RetentionPolicy::Limits,
-            max_messages: -1,
-            max_messages_per_subject: -1,
-            max_message_size: -1,
-            max_consumers: -1,
-            allow_direct: true,
-            ..Config::default()
-        });
-        config.subjects = vec![format!("{}.>", flags.prefix)];
-        config.discard = DiscardPolicy::New;
-        config.max_age = flags.stream_max_age;
-        config.duplicate_window = flags.duplicate_window;
-        config.num_replicas = usize::from(flags.stream_replicas);
-        config.max_bytes = match flags.stream_max_bytes {
-            0 => -1,
-            bytes => i64::try_from(bytes).unwrap_or(i64::MAX),
+            Err(error) => error,
         };
-        config.metadata.insert(OWNER.to_owned(), self.owner.clone());
-        config
+        let subject = format!("STREAM.CREATE.{name}");
+        let may_exist = error.kind() == CreateStreamErrorKind::TimedOut && !self.is_denied(&subject);
+        let why = self.why(&subject, &error);
+        tracing::warn!(stream = name, error = why, "the default stream can't be made");
+        if may_exist { StreamState::Unreadable(why) } else { StreamState::Missing }
     }
 
-    fn is_ours(&self, config: &Config) -> bool {
-        config.metadata.get(OWNER) == Some(&self.owner)
-    }
-
-    /// For subjects that the stream does not capture: which other streams do.
-    async fn find_captors(&mut self, state: &StreamState, subjects: &BTreeSet<String>) {
-        for subject in subjects {
-            let is_captured = matches!(state, StreamState::Found(facts) if captures(facts, subject));
-            if is_captured {
-                self.view.captured_by.remove(subject);
-            } else if let Ok(names) = self.names(subject).await {
-                self.view.captured_by.insert(subject.clone(), names);
-            }
-        }
-    }
-
-    async fn names(&self, subject: &str) -> Result<Vec<String>, async_nats::jetstream::context::RequestError> {
+    async fn names(&self, subject: &str) -> Result<Vec<String>, RequestError> {
         #[derive(Deserialize)]
         struct Names {
             streams: Option<Vec<String>>,
@@ -272,39 +326,16 @@ impl Streams {
         Ok(names.streams.unwrap_or_default())
     }
 
-    fn facts(&self, info: &Info) -> StreamFacts {
-        let config = &info.config;
-        let limit = |value: i64| u64::try_from(value).ok().filter(|value| *value > 0);
-        StreamFacts {
-            subjects: config.subjects.clone(),
-            retention: match config.retention {
-                RetentionPolicy::Limits => Retention::Limits,
-                RetentionPolicy::Interest => Retention::Interest,
-                RetentionPolicy::WorkQueue => Retention::WorkQueue,
-            },
-            storage: match config.storage {
-                StorageType::File => Storage::File,
-                StorageType::Memory => Storage::Memory,
-            },
-            discard: match config.discard {
-                DiscardPolicy::Old => Discard::Old,
-                DiscardPolicy::New => Discard::New,
-            },
-            no_ack: config.no_ack,
-            persists_async: matches!(config.persist_mode, Some(PersistenceMode::Async)),
-            is_sealed: config.sealed,
-            is_mirror: config.mirror.is_some(),
-            duplicate_window: config.duplicate_window,
-            max_age: config.max_age,
-            max_message_bytes: limit(i64::from(config.max_message_size)),
-            replicas: config.num_replicas,
-            bytes: info.state.bytes,
-            max_bytes: limit(config.max_bytes),
-            messages: info.state.messages,
-            max_messages: limit(config.max_messages),
-            consumers: info.state.consumer_count,
-            is_ours: self.is_ours(config),
+    /// Why a request had no answer: a server that denies it says so apart from it.
+    fn why(&self, subject: &str, error: &dyn std::error::Error) -> String {
+        if self.is_denied(subject) {
+            return format!("the operator's NATS user may not publish to {}{subject}", self.api);
         }
+        error.to_string()
+    }
+
+    fn is_denied(&self, subject: &str) -> bool {
+        self.denials.has(&format!("{}{subject}", self.api))
     }
 }
 

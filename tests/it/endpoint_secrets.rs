@@ -80,7 +80,7 @@ fn a_missing_secret_is_told_and_heals_when_it_appears() {
     operator.send_until_within(A_SECOND, 200, "it healed", &push_with(&stage, KEY, "1"));
     stage.ready("github");
     stage.delete("Secret", "later");
-    operator.send_until_within(A_SECOND, 503, "it is closed again", &push_with(&stage, KEY, "2"));
+    operator.send_until_within(A_SECOND, 503, "it is closed again", &push_with(&stage, KEY, "1"));
     stage.expect("github", "ResolvedRefs", "False", "SecretNotFound");
     assert_eq!(stage.count(), 1);
 }

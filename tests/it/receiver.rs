@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jethook::outcome::{NotStored, Outcome};
 use jethook::route::{BodyLimits, Filter, Routes, State};
@@ -10,7 +11,7 @@ use serde_json::json;
 use crate::support::eventually::eventually;
 use crate::support::http::{Connection, Request};
 use crate::support::receiver::{Bench, TOKEN, delivery, serving_mut, token_in_header};
-use std::time::Duration;
+use crate::support::sign::hmac_sha256;
 
 #[track_caller]
 fn check(bench: &Bench, request: &Request, status: u16, body: &str) {
@@ -354,6 +355,25 @@ fn an_entry_answers_and_greets_in_its_own_words() {
 }
 
 #[test]
+fn a_handshake_without_a_signature_is_read_from_small_bodies_only() {
+    let bench = Bench::start(&[]);
+    let mut verification = token_in_header();
+    verification["handshakes"] = json!([{
+        "method": "POST", "unsigned": true, "when": {"json:/type": ["verify"]}, "answer": {"body": "{json:/challenge}"},
+    }]);
+    bench.serve(vec![bench.route("hook", &verification)]);
+    let greeting = |filler: usize| {
+        Request::post("/shop/hook", json!({"type": "verify", "challenge": "abc", "x": "x".repeat(filler)}).to_string())
+    };
+    check(&bench, &greeting(0), 200, "abc");
+    check(&bench, &greeting(8000), 200, "abc");
+    assert_eq!(bench.send(&greeting(8192)).status, 401);
+    assert_eq!(bench.send(&Request::post("/shop/hook", r#"{"type":"other"}"#)).status, 401);
+    assert_eq!(bench.counted("hook", Outcome::Handshake), 2);
+    assert!(bench.store.events().is_empty());
+}
+
+#[test]
 fn what_is_not_stored_is_503_with_retry_after() {
     let bench = Bench::start(&[]);
     for (failure, status, outcome) in [
@@ -430,4 +450,70 @@ fn a_sender_that_hangs_up_in_its_body_is_counted_as_malformed() {
     };
     eventually(Duration::from_secs(5), "counted once", counted);
     assert!(bench.store.events().is_empty());
+}
+
+#[test]
+fn a_panic_is_500_and_ends_nothing_else() {
+    let bench = Bench::start(&["--workers", "1"]);
+    bench.store.panic(true);
+    for _ in 0..3 {
+        let answer = bench.send(&delivery("{}"));
+        assert_eq!((answer.status, answer.text().as_str()), (500, "{\"error\":\"internal error\"}\n"));
+    }
+    assert_eq!(bench.counted("hook", Outcome::Unavailable), 3);
+    bench.store.panic(false);
+    assert_eq!(bench.send(&delivery("{}")).status, 200);
+    let large = delivery(vec![b'x'; 500_000]);
+    assert_eq!(bench.send(&large).status, 200);
+}
+
+#[test]
+fn refusals_are_told_by_cause_and_not_without_end() {
+    let mut bench = Bench::start(&[]);
+    for _ in 0..200 {
+        assert_eq!(bench.send(&Request::post("/shop/hook", "{}")).status, 401);
+    }
+    assert_eq!(bench.send(&Request::post("/shop/unknown", "{}")).status, 404);
+    let mut notices = Vec::new();
+    while let Ok(notice) = bench.notices.try_recv() {
+        notices.push(notice);
+    }
+    // Ten a second, and the 200 may have taken some.
+    assert!((10..64).contains(&notices.len()), "{}", notices.len());
+    assert!(notices.iter().all(|notice| notice.cause == "missing" && notice.reason == "header:X-Token is missing"));
+}
+
+/// What the first refusal of a signed delivery is told to come from.
+fn reason(key: &str, sent: &str, signed: &str) -> String {
+    let mut bench = Bench::start(&[]);
+    let verification = json!({"hmac": {"hash": "sha256", "from": ["header:X-Sig"], "signed": "{body}"}});
+    let mut route = bench.route("hook", &verification);
+    let scheme = &serving_mut(&mut route).scheme;
+    let ring = |secret: &str| {
+        let key = jethook::scheme::Key { index: 0, r#use: "signing".to_owned(), secret: secret.into() };
+        scheme.keyring(vec![key]).0
+    };
+    let (keyring, trimmed) = (ring(key), ring(key.trim()));
+    let serving = serving_mut(&mut route);
+    (serving.keyring, serving.trimmed_keyring) = (keyring, Some(trimmed));
+    bench.serve(vec![route]);
+    let signature = data_encoding::HEXLOWER.encode(&hmac_sha256(b"sesame", &[signed.as_bytes()]));
+    let request = Request::post("/shop/hook", sent).header("X-Sig", &signature);
+    assert_eq!(bench.send(&request).status, 401);
+    let first = bench.notices.try_recv().unwrap().reason;
+    // Once a minute is enough.
+    assert_eq!(bench.send(&request).status, 401);
+    assert_eq!(bench.notices.try_recv().unwrap().reason, "no key matched");
+    assert!(bench.store.events().is_empty());
+    first
+}
+
+#[test]
+fn why_no_key_matches_is_found_out_for_the_admin() {
+    let json = r#"{"a":[1,2]}"#;
+    assert_eq!(reason("sesame", json, "something else"), "no key matched");
+    assert!(reason("sesame", r#"{"a": [1, 2]}"#, json).contains("encoded anew on the way"));
+    assert!(reason("sesame", json, r#"{"a": [1, 2]}"#).contains("encoded anew on the way"));
+    assert!(reason("sesame", "{}\n", "{}").contains("a newline was added"));
+    assert!(reason(" sesame ", json, json).contains("without the white space around it"));
 }

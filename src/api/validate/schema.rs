@@ -25,6 +25,13 @@ pub(super) fn normalised(object: &Value) -> Value {
     let mut object = object.clone();
     if let Value::Object(fields) = &mut object {
         fields.remove("status");
+        for map in ["labels", "annotations"] {
+            let map = fields.get_mut("metadata").and_then(|metadata| metadata.get_mut(map)?.as_object_mut());
+            // To the apiserver these are Go strings, and null is the empty one.
+            for value in map.into_iter().flat_map(Map::values_mut).filter(|value| value.is_null()) {
+                *value = json!("");
+            }
+        }
     }
     drop_nulls(&mut object, crd::schema());
     apply_defaults(crd::schema(), &object)

@@ -1,18 +1,16 @@
 //! From the command line's files to objects with places.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use data_encoding::BASE64;
 use serde_json::Value;
 
 use super::super::Failure;
 use super::finding::{Findings, Level};
 use crate::api::manifest::{self, Manifest};
 use crate::api::{self, FieldError, Kind, WebhookEndpoint};
-use crate::secret::{Secret, SecretData};
+use crate::secret::{SecretData, keys_of};
 
 /// A file's name for people, and its text.
 pub(super) struct File {
@@ -168,18 +166,8 @@ fn content(kind: Kind, value: &Value) -> Result<Content, Vec<FieldError>> {
     Ok(if kind == Kind::Secret { Content::Secret(secret_data(value)) } else { Content::Other })
 }
 
-/// All keys of a Secret; `stringData` replaces `data`, as it does in the apiserver.
 fn secret_data(value: &Value) -> SecretData {
-    let texts = |field: &str| {
-        let fields = value.get(field).and_then(Value::as_object).into_iter().flatten();
-        fields.map(|(key, text)| (key.clone(), text.as_str().unwrap_or_default().to_owned())).collect::<Vec<_>>()
-    };
-    let encoded = texts("data").into_iter().map(|(key, text)| {
-        let text: Vec<u8> = text.bytes().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
-        (key, Secret::from(BASE64.decode(&text).unwrap_or_default()))
-    });
-    let plain = texts("stringData").into_iter().map(|(key, text)| (key, Secret::from(text.as_str())));
-    let keys: BTreeMap<_, _> = encoded.chain(plain).collect();
+    let keys = keys_of(value);
     SecretData { resource_version: String::new(), key_names: keys.keys().cloned().collect(), keys }
 }
 

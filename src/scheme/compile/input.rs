@@ -12,7 +12,7 @@ use super::super::spec::{HeaderList, Timestamp, Unit};
 use super::{Compiler, is_signature_place};
 
 /// The parameter that overrides the operator's public URL.
-const PUBLIC_URL: &str = "publicUrl";
+pub(super) const PUBLIC_URL: &str = "publicUrl";
 
 impl Compiler<'_> {
     /// Puts together declared parameters and the values given.

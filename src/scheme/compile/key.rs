@@ -69,7 +69,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// What the endpoint's Secrets are asked for.
-    pub(super) fn uses(&self, keys: &[KeyPlan]) -> Vec<KeyUse> {
+    pub(super) fn uses(keys: &[KeyPlan]) -> Vec<KeyUse> {
         let given = keys.iter().filter(|key| key.spec.constant.is_empty());
         given
             .map(|key| KeyUse {

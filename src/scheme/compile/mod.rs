@@ -89,7 +89,7 @@ impl Compiler<'_> {
         let answer = self.static_answer();
         let (time_limit, retry_for) = self.sender();
         let keys = self.keys();
-        let uses = self.uses(&keys);
+        let uses = Self::uses(&keys);
         let places = std::mem::take(&mut self.names.places);
         let mut plan = Plan {
             content: spec.content,

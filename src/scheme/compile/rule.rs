@@ -8,6 +8,7 @@ use super::super::plan::{Accepted, HandshakePlan, Plan, TimePlan};
 use super::super::spec::{Content, Unit};
 use super::super::template::{Expr, Part, Place, Reference, Template};
 use super::super::{Fault, FaultKind};
+use super::input::PUBLIC_URL;
 use super::{At, Compiler};
 
 impl Compiler<'_> {
@@ -105,7 +106,7 @@ impl Compiler<'_> {
         self.check_times(plan);
         self.check_shared_keys(plan);
         for (at, handshake) in plan.handshakes.iter().enumerate() {
-            if handshake.is_unsigned && handshake.answer.is_keyed() && !self.is_no_oracle(plan, handshake) {
+            if handshake.is_unsigned && handshake.answer.is_keyed() && !Self::is_no_oracle(plan, handshake) {
                 self.fault(
                     format!("handshakes[{at}].answer"),
                     "the answer to an unsigned request could be a signature: set content, a narrower challenge, or a literal \
@@ -122,6 +123,10 @@ impl Compiler<'_> {
         }
         if plan.signs_encoded && plan.content != Content::Any {
             self.fault("encoded", "compressed bodies are not read: leave content out");
+        }
+        let unused = |name: &&String| *name != PUBLIC_URL && !self.names.used_parameters.contains(*name);
+        for name in self.spec.parameters.keys().filter(unused).cloned().collect::<Vec<_>>() {
+            self.fault(format!("parameters.{name}"), "nothing uses this parameter: put {param:NAME} into a text");
         }
         let lets = self.spec.lets.keys().filter(|name| name.is_empty() || name.contains(['{', '}', '|', ':', '?']));
         for name in lets.cloned().collect::<Vec<_>>() {
@@ -182,7 +187,7 @@ impl Compiler<'_> {
     }
 
     /// Whether no challenge that is answered can be a signed text.
-    fn is_no_oracle(&self, plan: &Plan, handshake: &HandshakePlan) -> bool {
+    fn is_no_oracle(plan: &Plan, handshake: &HandshakePlan) -> bool {
         let Some(hmac) = &plan.hmac else { return true };
         let challenge = &handshake.challenge;
         let has_foreign_literal = hmac.signed.parts.iter().any(|part| match part {
@@ -190,11 +195,11 @@ impl Compiler<'_> {
             Part::Expr(_) | Part::Group(_) => false,
         });
         let is_structured = hmac.signed.is_body() && matches!(plan.content, Content::Json | Content::Xml);
-        has_foreign_literal || is_structured || self.has_disjoint_pattern(plan, &hmac.signed, challenge)
+        has_foreign_literal || is_structured || Self::has_disjoint_pattern(plan, &hmac.signed, challenge)
     }
 
     /// Whether the text is one value whose required pattern no challenge has.
-    fn has_disjoint_pattern(&self, plan: &Plan, signed: &Template, challenge: &Pattern) -> bool {
+    fn has_disjoint_pattern(plan: &Plan, signed: &Template, challenge: &Pattern) -> bool {
         let [Part::Expr(expr)] = signed.parts.as_slice() else { return false };
         if !expr.functions.is_empty() || expr.is_optional {
             return false;

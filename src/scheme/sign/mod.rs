@@ -5,7 +5,6 @@ mod request;
 
 use std::cell::Cell;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
@@ -42,8 +41,7 @@ pub(super) fn sign(plan: &Plan, keys: &Keyring, draft: Draft, now: Timestamp) ->
         signer.put_standard(family, id.as_deref())?;
     }
     signer.put_http()?;
-    let (method, url, headers) = signer.request.finish()?;
-    Ok(Draft { method, url, headers, body: Bytes::from(signer.request.body), event, id })
+    signer.request.finish(event, id)
 }
 
 struct Signer<'p> {
@@ -108,7 +106,7 @@ impl Signer<'_> {
     fn put_time(&mut self) -> Result<(), String> {
         let Some(time) = &self.plan.time else { return Ok(()) };
         let text = match time.unit {
-            Unit::None => self.read(|scope| scope.item_of(&time.source).map(|text| text.map(|t| t.into_owned())))?,
+            Unit::None => self.read(|scope| scope.item_of(&time.source).map(|text| text.map(Value::into_owned)))?,
             _ => None,
         };
         let text = match text {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value as Json;
@@ -74,15 +75,16 @@ impl Request {
         }
     }
 
-    /// Method, URL and headers.
-    pub(super) fn finish(&self) -> Result<(Method, String, Vec<(String, String)>), String> {
+    /// The request, signed.
+    pub(super) fn finish(self, event: Option<String>, id: Option<String>) -> Result<Draft, String> {
         let query = self.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
         let mut headers = Vec::with_capacity(self.headers.len());
         for (name, value) in &self.headers {
             let value = value.to_str().map_err(|_| format!("the value of {name} is no text"))?;
             headers.push((name.as_str().to_owned(), value.to_owned()));
         }
-        Ok((self.method.clone(), format!("{}{}{query}", self.origin, self.path), headers))
+        let url = format!("{}{}{query}", self.origin, self.path);
+        Ok(Draft { method: self.method, url, headers, body: Bytes::from(self.body), event, id })
     }
 
     /// How many items a place holds.

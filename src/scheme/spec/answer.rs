@@ -11,7 +11,7 @@ use super::{Method, Text, Unit, Values, is_default};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Event {
-    /// The event type, a template such as {json:/type}. Absent values give no type, which is no fault.
+    /// The event type, a template such as `{json:/type}`. Absent values give no type, which is no fault.
     #[serde(default, rename = "type", skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub type_: String,

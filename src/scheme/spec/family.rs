@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{is_default, is_signing, signing};
-pub use crate::scheme::encoding::Encoding;
+use crate::scheme::encoding::Encoding;
 pub use crate::scheme::http_signature::{Dialect, SignatureAlgorithm};
 pub use crate::scheme::jwt::JwtAlgorithm;
 pub use crate::scheme::public_key::Algorithm;

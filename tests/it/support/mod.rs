@@ -13,4 +13,5 @@ pub mod receiver;
 pub mod runtime;
 pub mod sign;
 pub mod stage;
+pub mod store;
 pub mod tls;

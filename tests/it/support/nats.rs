@@ -29,7 +29,6 @@ pub struct Nats {
 /// A message as the stream holds it.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    pub sequence: u64,
     pub subject: String,
     pub headers: BTreeMap<String, Vec<String>>,
     pub payload: Vec<u8>,
@@ -152,10 +151,6 @@ impl Nats {
         format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     pub fn log(&self) -> String {
         reaper::text(&self.folder.join("nats.log"))
     }
@@ -235,7 +230,6 @@ pub fn stored_in(context: &Context, name: &str) -> Vec<Stored> {
                 (name.to_string(), values.iter().map(ToString::to_string).collect())
             };
             all.push(Stored {
-                sequence,
                 subject: message.subject.to_string(),
                 headers: message.headers.iter().map(header).collect(),
                 payload: message.payload.to_vec(),

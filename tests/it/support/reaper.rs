@@ -26,7 +26,8 @@ struct Reaper {
 
 fn reaper() -> &'static Reaper {
     static SHARED: OnceLock<Reaper> = OnceLock::new();
-    SHARED.get_or_init(|| {
+    #[allow(clippy::zombie_processes, reason = "it outlives this process by design")]
+    let start = || {
         let folder = std::env::temp_dir().join(format!("jethook-it-{}-{}", std::process::id(), uuid::Uuid::new_v4()));
         fs::create_dir_all(&folder).unwrap();
         let mut shell = Command::new("sh")
@@ -40,7 +41,8 @@ fn reaper() -> &'static Reaper {
             .spawn()
             .unwrap();
         Reaper { folder, input: Mutex::new(shell.stdin.take().unwrap()) }
-    })
+    };
+    SHARED.get_or_init(start)
 }
 
 /// From now on this process ends with the tests.

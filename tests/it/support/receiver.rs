@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -39,6 +39,7 @@ struct Inner {
     events: Mutex<Vec<Event>>,
     failure: Mutex<Option<NotStored>>,
     is_open: watch::Sender<bool>,
+    panics: AtomicBool,
     begun: AtomicU64,
 }
 
@@ -48,6 +49,7 @@ impl Default for Store {
             events: Mutex::default(),
             failure: Mutex::default(),
             is_open: watch::Sender::new(true),
+            panics: AtomicBool::default(),
             begun: AtomicU64::default(),
         }))
     }
@@ -73,6 +75,11 @@ impl Store {
         self.0.is_open.send_replace(true);
     }
 
+    /// Whether publishes panic from now on.
+    pub fn panic(&self, panics: bool) {
+        self.0.panics.store(panics, Ordering::SeqCst);
+    }
+
     /// How many publishes were begun.
     pub fn begun(&self) -> u64 {
         self.0.begun.load(Ordering::SeqCst)
@@ -83,12 +90,12 @@ impl Publish for Store {
     async fn publish(
         &self,
         event: Event,
-        _stream: &Arc<str>,
-        _usage: &Arc<Usage>,
+        _usage: &Usage,
         _began: Instant,
         _time_limit: Duration,
     ) -> Result<Stored, NotStored> {
         self.0.begun.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.0.panics.load(Ordering::SeqCst), "a test's own panic");
         let mut is_open = self.0.is_open.subscribe();
         is_open.wait_for(|is_open| *is_open).await.unwrap();
         if let Some(failure) = self.0.failure.lock().unwrap().clone() {
@@ -214,6 +221,7 @@ fn serving(name: &str, verification: &Value) -> Serving {
     let names = Names { prefix: "webhooks", namespace: "shop", name, provider: "custom", cluster: None };
     Serving {
         keyring,
+        trimmed_keyring: None,
         keys: vec![KeyName { secret: "hook".to_owned(), key: "secret".to_owned() }],
         source_ranges: Vec::new(),
         body_bytes_max: 1 << 20,

@@ -12,7 +12,7 @@ use super::apiserver::{Apiserver, apiserver, unique};
 use super::eventually::{SOON, eventually};
 use super::http::Request;
 use super::kubectl::{Said, kubectl};
-use super::nats::{Nats, Stored, nats};
+use super::nats::{Stored, nats};
 use super::operator::{Operator, with_defaults};
 use super::reaper;
 use super::runtime::block_on;
@@ -58,11 +58,6 @@ impl Stage {
     /// A namespace in the shared cluster, a stream in the shared nats-server.
     pub fn new() -> Self {
         Self::in_cluster(apiserver(), &nats().url())
-    }
-
-    /// The same with a NATS of its own.
-    pub fn with_nats(nats: &Nats) -> Self {
-        Self::in_cluster(apiserver(), &nats.url())
     }
 
     pub fn in_cluster(server: &'static Apiserver, nats_url: &str) -> Self {

@@ -2,12 +2,12 @@
 
 use http::{HeaderName, HeaderValue};
 use jethook::catalogue;
-use jethook::scheme::spec::Verification;
+use jethook::scheme::spec::{Content, Verification};
 use jethook::scheme::{Authenticates, Draft, Key, Keyring, Rejection, Scheme, Verdict, Verified};
 use jethook::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
 
-use super::vector::{Request, Vector, all, scheme};
+use super::vector::{Given, Request, Vector, all, scheme};
 
 /// A vector that is a delivery, ready to be altered.
 struct Case {
@@ -149,7 +149,10 @@ fn every_edit_of_a_signature_is_refused() {
                         edits.push(String::from_utf8(edited).unwrap());
                     }
                 }
-                edits.push(format!("{} {}", &value[..at], &value[at..]).trim().to_owned());
+                // Blanks around the items of a list mean nothing.
+                if !value.contains(',') {
+                    edits.push(format!("{} {}", &value[..at], &value[at..]).trim().to_owned());
+                }
                 edits.push(value[..at].to_owned());
                 edits.push(format!("{}{}", &value[..at], &value[at + 1..]));
             }
@@ -199,22 +202,25 @@ fn other_key(value: &str) -> String {
 #[test]
 fn another_key_is_refused_and_the_second_of_two_accepted() {
     for case in deliveries() {
-        let (r#use, value) = case.vector.secrets[0].parts();
-        let other = Key { index: 7, r#use: r#use.to_owned(), secret: Secret::from(other_key(value).as_str()) };
-        let mut keys = case.vector.keys();
-        keys[0] = other.clone();
-        let (ring, faults) = case.scheme.keyring(keys);
+        let other = |(at, given): (usize, &Given)| {
+            let (r#use, value) = given.parts();
+            Key { index: 7 + at, r#use: r#use.to_owned(), secret: Secret::from(other_key(value).as_str()) }
+        };
+        let others: Vec<Key> = case.vector.secrets.iter().enumerate().map(other).collect();
+        let (ring, faults) = case.scheme.keyring(others.clone());
         assert!(faults.is_empty(), "{}: {faults:?}", case.vector.file);
         let delivery = case.request.delivery();
         let refused = case.scheme.verify(&ring, &delivery, case.vector.now());
         assert_eq!(refused.err(), Some(Rejection::NoKeyMatched), "{}", case.vector.file);
 
-        let mut keys = case.vector.keys();
-        keys.insert(0, other);
-        let (ring, _) = case.scheme.keyring(keys);
+        let (ring, _) = case.scheme.keyring(others.into_iter().chain(case.vector.keys()).collect());
         match case.scheme.verify(&ring, &delivery, case.vector.now()) {
             Ok(Verdict::Event(verified)) => {
-                assert!(verified.keys().contains(&0) && !verified.keys().contains(&7), "{}", case.vector.file);
+                assert!(
+                    !verified.keys().is_empty() && verified.keys().iter().all(|key| *key < 7),
+                    "{}",
+                    case.vector.file
+                );
             }
             verdict => panic!("{}: {verdict:?}", case.vector.file),
         }
@@ -227,7 +233,8 @@ fn a_key_serves_its_own_use_only() {
         for name in ["signing", "token", "verifyToken"] {
             let keys = case.vector.keys().into_iter().map(|key| Key { r#use: name.to_owned(), ..key }).collect();
             let (ring, _) = case.scheme.keyring(keys);
-            let is_own = case.vector.secrets.iter().all(|given| given.parts().0 == name);
+            // A delivery that needs two keys verifies with either alone: the keys decide what is checked.
+            let is_own = case.vector.secrets.iter().any(|given| given.parts().0 == name);
             let verdict = case.scheme.verify(&ring, &case.request.delivery(), case.vector.now());
             assert_eq!(verdict.is_ok(), is_own, "{} as {name}", case.vector.file);
         }
@@ -317,7 +324,9 @@ fn a_verified_body_that_is_not_what_it_says_is_told_apart() {
         let is_json =
             case.request.headers[http::header::CONTENT_TYPE].to_str().unwrap().starts_with("application/json");
         let public = case.vector.secrets.iter().any(|given| given.parts().1.starts_with("whpk_"));
-        if public || !is_json {
+        let spec = case.verification();
+        let reads_json = spec.content == Content::Json || spec.event.type_.contains("json:");
+        if public || !is_json || !reads_json {
             continue;
         }
         for body in ["{\"a\":1", "{\"a\":1}x", "", "\u{1}", "{'a':1}", "1"] {

@@ -107,7 +107,7 @@ impl Request {
     /// Reads a URL; where the route owns a token, it is what stands behind `/{namespace}/{name}`.
     pub fn set_url(&mut self, url: &str, owns_path_token: bool) {
         let uri: http::Uri = url.parse().unwrap();
-        self.path = uri.path().to_owned();
+        uri.path().clone_into(&mut self.path);
         self.query = uri.query().map(str::to_owned);
         let mut segments = uri.path().split('/').skip(3);
         self.path_token = segments.next().filter(|_| owns_path_token).map(str::to_owned);

@@ -1,5 +1,10 @@
 //! From an endpoint, its Secrets and its stream to a route and all that is wrong with it. Pure.
 
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,17 +12,18 @@ use http::Method;
 
 use super::keys::{self, Resolved};
 use super::limit::{self, RateLimit};
+use super::plan::{self, Parts};
 use super::target::{Ask, HEADER_ROOM_BYTES, judge_target};
 use super::{
-    BodyLimits, EndpointRef, Filter, KeyName, MessagePlan, Policy, Problem, Route, SecretView, Serving, State, Stream,
-    SubjectTemplate, Usage, check_path, plan, verification,
+    BodyLimits, EndpointRef, KeyName, MessagePlan, Policy, Problem, Route, SecretView, Serving, State, Stream,
+    SubjectTemplate, Usage, check_path, verification,
 };
 use crate::api::{ConditionType, Reason, SecretInUse, WebhookEndpointSpec};
 use crate::metrics::{EndpointMetrics, Histogram};
 use crate::scheme::{Authenticates, Keyring, Scheme, Verification};
 
 /// The provider of an endpoint that brings its own verification.
-pub(super) const CUSTOM: &str = "custom";
+pub(in crate::route) const CUSTOM: &str = "custom";
 
 /// What the operator's flags say, as far as routes depend on it.
 #[derive(Clone, Debug)]
@@ -232,7 +238,7 @@ struct Work<'a> {
 fn finish(source: Source<'_>, work: Work<'_>, settings: &Settings, handles: &Handles) -> Compiled {
     let Work { path, url, verification, scheme, resolved, parts, target, problems } = work;
     let is_accepted = problems.iter().all(|problem| problem.condition != ConditionType::Accepted);
-    let Resolved { keyring, names, in_use, notes, problems: _ } = resolved;
+    let Resolved { keyring, trimmed_keyring, names, in_use, notes, problems: _ } = resolved;
     let armed = scheme.as_ref().filter(|scheme| scheme.is_armed(&keyring));
     let owns_path_token = scheme.as_ref().is_none_or(Scheme::owns_path_token);
     let is_unverified = verification.is_some_and(|verification| verification.none.is_some());
@@ -264,7 +270,7 @@ fn finish(source: Source<'_>, work: Work<'_>, settings: &Settings, handles: &Han
         }
         let serving = scheme.filter(|_| is_served).and_then(|scheme| {
             let limits = BodyLimits { endpoint: parts.body_bytes_max, nats: target.nats_bytes_max };
-            serving(source, scheme, (keyring, names), parts, (body_bytes_max, limits), settings)
+            serving(source, scheme, (keyring, trimmed_keyring, names), parts, (body_bytes_max, limits), settings)
         });
         facts.is_open = serving.is_some();
         route.state = match serving {
@@ -280,7 +286,7 @@ fn finish(source: Source<'_>, work: Work<'_>, settings: &Settings, handles: &Han
 fn serving(
     source: Source<'_>,
     scheme: Scheme,
-    (keyring, keys): (Keyring, Vec<KeyName>),
+    (keyring, trimmed_keyring, keys): (Keyring, Option<Keyring>, Vec<KeyName>),
     parts: Parts,
     (body_bytes_max, limits): (u64, BodyLimits),
     settings: &Settings,
@@ -301,6 +307,7 @@ fn serving(
         time_limit: limit::time_limit(scheme.time_limit()),
         scheme,
         keyring,
+        trimmed_keyring,
         keys,
         source_ranges: parts.source_ranges,
         body_bytes_max,
@@ -369,57 +376,6 @@ fn path<'a>(claim: Claim<'a>, endpoint: &EndpointRef, problems: &mut Vec<Problem
     }
 }
 
-/// The fields of the spec that do not depend on keys or streams, compiled.
-struct Parts {
-    stream: Option<String>,
-    subject: Option<SubjectTemplate>,
-    headers: Vec<http::HeaderName>,
-    identity: Option<super::Identity>,
-    filter: Option<Filter>,
-    body_bytes_max: u64,
-    rate: Option<RateLimit>,
-    source_ranges: Vec<ipnet::IpNet>,
-}
-
-impl Parts {
-    fn of(
-        source: Source<'_>,
-        verification: Option<&Verification>,
-        scheme: Option<&Scheme>,
-        settings: &Settings,
-        handles: &Handles,
-        problems: &mut Vec<Problem>,
-    ) -> Self {
-        let spec = source.spec;
-        let limits = spec.limits.as_ref();
-        let bearers = verification.map(|verification| plan::bearers(source, verification)).unwrap_or_default();
-        plan::large_bodies(spec.target.as_ref(), problems);
-        Self {
-            stream: plan::stream(source, settings, problems),
-            subject: plan::subject(source, settings, problems),
-            headers: plan::headers(source, scheme, &bearers, problems),
-            identity: plan::identity(source, scheme, &bearers, problems),
-            filter: filter(&spec.events, problems),
-            body_bytes_max: limit::body_bytes_max(limits, settings.body_bytes_max, problems),
-            rate: limit::rate(limits, handles.rate.as_ref(), problems),
-            source_ranges: limit::source_ranges(&spec.source_ranges, problems),
-        }
-    }
-}
-
-fn filter(events: &[String], problems: &mut Vec<Problem>) -> Option<Filter> {
-    match Filter::parse(events) {
-        Ok(filter) => Some(filter),
-        Err(faults) => {
-            problems.extend(faults.into_iter().map(|(index, fault)| {
-                let field = format!("spec.events[{index}]");
-                Problem::lasting(Reason::Invalid, &field, format!("{field} {fault}"))
-            }));
-            None
-        }
-    }
-}
-
 struct TargetFacts {
     problems: Vec<Problem>,
     message: String,
@@ -428,7 +384,7 @@ struct TargetFacts {
     duplicate_window: Option<Duration>,
 }
 
-fn target<'a>(parts: &Parts, scheme: Option<&Scheme>, surroundings: &dyn Surroundings<'a>) -> TargetFacts {
+fn target(parts: &Parts, scheme: Option<&Scheme>, surroundings: &dyn Surroundings<'_>) -> TargetFacts {
     let (Some(name), Some(subject)) = (&parts.stream, &parts.subject) else {
         let message = "the stream can't be checked before the endpoint is accepted";
         let problem = Problem::pending(ConditionType::TargetReady, "spec.target", message);

@@ -1,5 +1,10 @@
 //! Pure: a snapshot of endpoints, secrets and streams in, routes and statuses out.
 
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +18,12 @@ use super::status::{self, Told};
 use super::world::{Shift, World};
 use crate::api::{ConditionStatus, ConditionType, Reason, WebhookEndpoint, WebhookEndpointStatus};
 use crate::metrics::Metrics;
-use crate::route::{self, Compiled, EndpointRef, Problem, Route, Table};
+use crate::route::{self, Compiled, EndpointRef, Route, Table};
 pub use crate::secret::SecretData;
 use crate::stream::{View, Wanted};
 
 /// What a source tells the controller.
+#[expect(clippy::large_enum_variant, reason = "nearly every update is of the largest variant")]
 #[derive(Clone, Debug)]
 pub enum Update {
     /// An endpoint is new or changed.
@@ -184,8 +190,12 @@ impl Core {
             Update::Endpoints(list) => {
                 let names: BTreeSet<_> = list.iter().map(|observed| observed.endpoint.clone()).collect();
                 let gone: Vec<_> = self.entries.keys().filter(|name| !names.contains(name)).cloned().collect();
-                gone.iter().for_each(|endpoint| self.remove(endpoint, now));
-                list.into_iter().for_each(|observed| self.observe(observed, now));
+                for endpoint in gone {
+                    self.remove(&endpoint, now);
+                }
+                for observed in list {
+                    self.observe(observed, now);
+                }
                 self.is_table_changed |= !self.has_endpoints;
                 self.has_endpoints = true;
             }
@@ -224,11 +234,16 @@ impl Core {
             && let Some((named, gone)) = self.index.take_named()
         {
             round.named_secrets = Some(named);
-            gone.iter().for_each(|secret| self.world.forget_secret(secret));
+            for secret in gone {
+                self.world.unname_secret(&secret, now);
+            }
         }
+        self.world.forget_secrets(now, |secret| self.index.is_named(secret));
         if let Some((wanted, gone)) = self.index.take_wanted() {
             round.wanted = Some(wanted);
-            gone.iter().for_each(|stream| self.world.forget_stream(stream));
+            for stream in gone {
+                self.world.forget_stream(&stream);
+            }
         }
         if self.is_complete() {
             self.tell(now, &mut round);
@@ -242,12 +257,6 @@ impl Core {
             return None;
         }
         Some(Table { is_complete: true, routes: self.routes.clone() })
-    }
-
-    /// All that is wrong with an endpoint, as of the last [`Self::settle`].
-    #[must_use]
-    pub fn problems(&self, endpoint: &EndpointRef) -> &[Problem] {
-        self.entries.get(endpoint).map(|entry| entry.problems.as_slice()).unwrap_or_default()
     }
 
     fn observe(&mut self, mut observed: Observed, now: Timestamp) {
@@ -304,7 +313,7 @@ impl Core {
     fn set_secret(&mut self, secret: &SecretRef, data: Option<SecretData>, now: Timestamp) {
         let naming = self.index.naming(secret);
         if naming.is_empty() {
-            return;
+            self.world.unname_secret(secret, now);
         }
         let (is_changed, rotated) = self.world.set_secret(secret, data, now);
         if is_changed {

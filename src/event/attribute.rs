@@ -1,0 +1,185 @@
+//! What the headers say: `CloudEvents` 1.0 (NATS binding 1.0.3, binary mode), what is kept of the request, and what tells
+//! the stream how to store it.
+
+use std::borrow::Cow;
+
+use http::{HeaderName, header};
+use jiff::Timestamp;
+
+use super::headers::{Headers, bytes_of};
+use super::id::Ids;
+use crate::route::MessagePlan;
+use crate::scheme::{Delivery, Verified};
+
+/// Bytes of the request's headers and query that are kept; beyond, whole headers are left out.
+const KEPT_BYTES_MAX: usize = 16 * 1024;
+/// A longer event type or content type is cut, or left out: an attribute is for filtering, and a body is not to choose how
+/// large the headers are.
+const ATTRIBUTE_BYTES_MAX: usize = 256;
+
+pub(super) fn headers(
+    provider: &str,
+    plan: &MessagePlan,
+    verified: &Verified,
+    delivery: &Delivery<'_>,
+    ids: &Ids,
+    received: Timestamp,
+) -> Headers {
+    let mut headers = Headers::of(&ids.message);
+    headers.add("Nats-Expected-Stream", &plan.stream);
+    cloud_event(&mut headers, provider, plan, verified, delivery, ids, received);
+    headers.add("http-method", delivery.method.as_str());
+    if keep_request(&mut headers, plan, delivery) == Kept::Part {
+        headers.add("http-truncated", "true");
+    }
+    headers
+}
+
+fn cloud_event(
+    headers: &mut Headers,
+    provider: &str,
+    plan: &MessagePlan,
+    verified: &Verified,
+    delivery: &Delivery<'_>,
+    ids: &Ids,
+    received: Timestamp,
+) {
+    headers.add("ce-specversion", "1.0");
+    headers.add_attribute("ce-id", &ids.event);
+    headers.add_attribute("ce-source", &plan.source);
+    match verified.event().filter(|event| !event.is_empty()) {
+        Some(event) => headers.add_attribute("ce-type", &format!("{}.{}", plan.type_prefix, cut(event))),
+        None => headers.add_attribute("ce-type", &plan.type_prefix),
+    }
+    let received = received.to_string();
+    match verified.time() {
+        Some(time) => headers.add("ce-time", &time.to_string()),
+        None => headers.add("ce-time", &received),
+    }
+    let content_type = text(delivery, &header::CONTENT_TYPE);
+    if let Some(content_type) = content_type.filter(|text| (1..=ATTRIBUTE_BYTES_MAX).contains(&text.len())) {
+        headers.add_attribute("ce-datacontenttype", content_type);
+    }
+    headers.add_attribute("ce-provider", provider);
+    headers.add("ce-receivedtime", &received);
+    headers.add("ce-authenticates", plan.authenticates);
+    if let Some(parent) = traceparent(delivery) {
+        headers.add("ce-traceparent", parent);
+    }
+}
+
+/// Whether all that was to be kept found room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    All,
+    Part,
+}
+
+fn keep_request(headers: &mut Headers, plan: &MessagePlan, delivery: &Delivery<'_>) -> Kept {
+    let mut room = KEPT_BYTES_MAX;
+    let mut kept = Kept::All;
+    let mut keep = |name: &str, value: &[u8]| {
+        // As it stands in the message: name, colon, blank, value, line end.
+        match room.checked_sub(name.len() + bytes_of(value) + 4) {
+            Some(left) => {
+                room = left;
+                headers.add_named(name, value);
+            }
+            None => kept = Kept::Part,
+        }
+    };
+    // What a signature needs comes before what the sender can make as long as it likes.
+    let mut stored = String::with_capacity(64);
+    for name in plan.headers.iter().filter(|name| may_be_stored(name)) {
+        stored.clear();
+        stored.push_str("http-");
+        stored.push_str(name.as_str());
+        for value in delivery.headers.get_all(name) {
+            keep(&stored, value.as_bytes());
+        }
+    }
+    if let Some(query) = delivery.query {
+        let query = without(query, &plan.secret_query);
+        if !query.is_empty() {
+            keep("http-query", query.as_bytes());
+        }
+    }
+    kept
+}
+
+/// No credential is stored whoever names it, and no header that would pass for one of ours.
+fn may_be_stored(name: &HeaderName) -> bool {
+    let is_credential =
+        [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE, header::SET_COOKIE].contains(name);
+    !is_credential && !["method", "query", "truncated"].contains(&name.as_str())
+}
+
+/// The beginning of a text, whole characters.
+fn cut(text: &str) -> &str {
+    let end = (0..=ATTRIBUTE_BYTES_MAX.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
+/// The only value of a header, where it is ASCII text.
+fn text<'a>(delivery: &Delivery<'a>, name: &HeaderName) -> Option<&'a str> {
+    let mut values = delivery.headers.get_all(name).iter();
+    let first = values.next()?;
+    if values.next().is_some() { None } else { first.to_str().ok() }
+}
+
+/// The request's `traceparent`, where it is valid: `00-{32 hex}-{16 hex}-{2 hex}`, lower case, neither id all zero (W3C
+/// Trace Context 1).
+fn traceparent<'a>(delivery: &Delivery<'a>) -> Option<&'a str> {
+    let value = text(delivery, &HeaderName::from_static("traceparent"))?;
+    let mut parts = value.split('-');
+    let mut next = |length: usize| {
+        let is_hex = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'));
+        parts.next().filter(|part| part.len() == length).filter(is_hex)
+    };
+    let (version, trace, span, _flags) = (next(2)?, next(32)?, next(16)?, next(2)?);
+    let is_zero = |id: &str| id.bytes().all(|byte| byte == b'0');
+    (version == "00" && !is_zero(trace) && !is_zero(span) && parts.next().is_none()).then_some(value)
+}
+
+/// The query without the parameters that carry a secret.
+fn without<'a>(query: &'a str, secret: &[String]) -> Cow<'a, str> {
+    if secret.is_empty() {
+        return Cow::Borrowed(query);
+    }
+    let is_kept = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
+        let name = percent_encoding::percent_decode_str(&name).decode_utf8_lossy();
+        !secret.iter().any(|secret| *secret == name)
+    };
+    Cow::Owned(query.split('&').filter(is_kept).collect::<Vec<_>>().join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_loses_its_secrets_however_they_are_spelt() {
+        let secret = ["token".to_owned(), "a b".to_owned()];
+        for (query, expected) in [
+            ("token=1&x=2", "x=2"),
+            ("x=2&token=1&y", "x=2&y"),
+            ("%74oken=1", ""),
+            ("token", ""),
+            ("token=", ""),
+            ("a+b=1&a%20b=1&a%2Bb=1", "a%2Bb=1"),
+            ("tokens=1&Token=2", "tokens=1&Token=2"),
+        ] {
+            assert_eq!(without(query, &secret), expected, "{query}");
+        }
+        assert_eq!(without("token=1", &[]), "token=1");
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(cut("push"), "push");
+        let long = "é".repeat(200);
+        assert_eq!(cut(&long), "é".repeat(128));
+        assert_eq!(cut(&format!("x{long}")), format!("x{}", "é".repeat(127)));
+    }
+}

@@ -1,0 +1,133 @@
+//! What of a stream's info matters, and the default stream by its flags.
+
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, PersistenceMode, RetentionPolicy, StorageType};
+
+use crate::config::StreamConfig;
+use crate::stream::{Discard, Retention, Storage, StreamFacts};
+
+/// The mark of a stream that an operator made, in the stream's metadata.
+const OWNER: &str = "jethook.dev/owner";
+
+/// Whether the stream's metadata says that this owner made it.
+pub(super) fn is_owned(config: &Config, owner: &str) -> bool {
+    config.metadata.get(OWNER).is_some_and(|its| its == owner)
+}
+
+/// The default stream by the flags. Of an existing one, what they do not decide stays as it is, so that a stream that
+/// follows them is equal to what comes back.
+pub(super) fn default_stream(flags: &StreamConfig, owner: &str, existing: Option<&Config>) -> Config {
+    let mut config = existing.cloned().unwrap_or_else(|| Config {
+        name: flags.stream.clone(),
+        storage: StorageType::File,
+        retention: RetentionPolicy::Limits,
+        max_messages: -1,
+        max_messages_per_subject: -1,
+        max_message_size: -1,
+        max_consumers: -1,
+        allow_direct: true,
+        ..Config::default()
+    });
+    config.subjects = vec![format!("{}.>", flags.prefix)];
+    config.discard = DiscardPolicy::New;
+    config.max_age = flags.stream_max_age;
+    // The server refuses a window that is longer than the age, and would remember nothing beyond it anyway.
+    config.duplicate_window = match flags.stream_max_age {
+        age if age.is_zero() => flags.duplicate_window,
+        age => flags.duplicate_window.min(age),
+    };
+    config.num_replicas = usize::from(flags.stream_replicas);
+    config.max_bytes = match flags.stream_max_bytes {
+        0 => -1,
+        bytes => i64::try_from(bytes).unwrap_or(i64::MAX),
+    };
+    config.metadata.insert(OWNER.to_owned(), owner.to_owned());
+    config
+}
+
+pub(super) fn facts(info: &Info, owner: &str) -> StreamFacts {
+    let config = &info.config;
+    let limit = |value: i64| u64::try_from(value).ok().filter(|value| *value > 0);
+    StreamFacts {
+        subjects: config.subjects.clone(),
+        retention: match config.retention {
+            RetentionPolicy::Limits => Retention::Limits,
+            RetentionPolicy::Interest => Retention::Interest,
+            RetentionPolicy::WorkQueue => Retention::WorkQueue,
+        },
+        storage: match config.storage {
+            StorageType::File => Storage::File,
+            StorageType::Memory => Storage::Memory,
+        },
+        discard: match config.discard {
+            DiscardPolicy::Old => Discard::Old,
+            DiscardPolicy::New => Discard::New,
+        },
+        no_ack: config.no_ack,
+        persists_async: matches!(config.persist_mode, Some(PersistenceMode::Async)),
+        is_sealed: config.sealed,
+        is_mirror: config.mirror.is_some(),
+        duplicate_window: config.duplicate_window,
+        max_age: config.max_age,
+        max_message_bytes: limit(i64::from(config.max_message_size)),
+        replicas: config.num_replicas,
+        bytes: info.state.bytes,
+        max_bytes: limit(config.max_bytes),
+        messages: info.state.messages,
+        max_messages: limit(config.max_messages),
+        consumers: info.state.consumer_count,
+        is_ours: is_owned(config, owner),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        stream: StreamConfig,
+    }
+
+    fn hours(hours: u64) -> Duration {
+        Duration::from_secs(hours * 3600)
+    }
+
+    fn flags(flags: &[&str]) -> StreamConfig {
+        Flags::parse_from([&["test"], flags].concat()).stream
+    }
+
+    #[test]
+    fn the_flags_decide_the_default_stream() {
+        let config = default_stream(&flags(&[]), "jethook", None);
+        assert_eq!((config.name.as_str(), config.subjects.as_slice()), ("WEBHOOKS", &["webhooks.>".to_owned()][..]));
+        assert_eq!((config.discard, config.storage), (DiscardPolicy::New, StorageType::File));
+        assert_eq!((config.max_age, config.duplicate_window), (hours(168), hours(2)));
+        assert_eq!((config.max_bytes, config.num_replicas), (-1, 1));
+        assert!(is_owned(&config, "jethook") && !is_owned(&config, "other"));
+        let config = default_stream(
+            &flags(&["--stream-max-bytes", "1Gi", "--stream-replicas", "3", "--stream-max-age", "1h"]),
+            "jethook",
+            None,
+        );
+        assert_eq!((config.max_bytes, config.num_replicas), (1 << 30, 3));
+        assert_eq!(config.duplicate_window, hours(1), "no longer than the age");
+        let config = default_stream(&flags(&["--stream-max-age", "0s", "--duplicate-window", "3h"]), "jethook", None);
+        assert_eq!((config.max_age, config.duplicate_window), (Duration::ZERO, hours(3)));
+    }
+
+    #[test]
+    fn what_the_flags_do_not_decide_stays() {
+        let mut existing = default_stream(&flags(&[]), "jethook", None);
+        assert_eq!(default_stream(&flags(&[]), "jethook", Some(&existing)), existing);
+        existing.metadata.insert("_nats.level".to_owned(), "1".to_owned());
+        existing.description = Some("the shop's".to_owned());
+        existing.max_message_size = 1000;
+        assert_eq!(default_stream(&flags(&[]), "jethook", Some(&existing)), existing);
+        assert_ne!(default_stream(&flags(&["--duplicate-window", "1h"]), "jethook", Some(&existing)), existing);
+    }
+}
