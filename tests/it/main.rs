@@ -30,10 +30,7 @@ mod flags_network;
 mod flags_receiver;
 mod flags_stream;
 mod generated;
-<<<<<<< HEAD
-=======
 mod language;
->>>>>>> main
 mod manifests;
 mod outage_nats;
 mod receiver;
