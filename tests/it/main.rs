@@ -32,6 +32,7 @@ mod flags_stream;
 mod generated;
 mod language;
 mod manifests;
+mod outage_apiserver;
 mod outage_nats;
 mod receiver;
 mod receiver_connection;

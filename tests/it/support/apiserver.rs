@@ -1,12 +1,13 @@
 //! A real control plane, etcd and kube-apiserver, one for the whole test process.
 
 use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -43,7 +44,7 @@ pub struct Apiserver {
     folder: PathBuf,
     port: u16,
     /// The shell that ends the programs when its standard input does.
-    _keeper: Child,
+    keeper: Mutex<Child>,
 }
 
 /// The control plane, started by the first test that asks.
@@ -56,6 +57,14 @@ pub fn apiserver() -> &'static Apiserver {
 pub fn unique(prefix: &str) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("{prefix}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Another one, for tests that stop it or bend its CRD; they take turns.
+pub fn spare() -> (&'static Apiserver, MutexGuard<'static, ()>) {
+    static SPARE: OnceLock<Result<Apiserver, String>> = OnceLock::new();
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    (SPARE.get_or_init(Apiserver::start).as_ref().unwrap_or_else(|error| panic!("{error}")), turn)
 }
 
 impl Apiserver {
@@ -101,9 +110,16 @@ impl Apiserver {
             "--audit-policy-file=audit.yaml".to_owned(),
             "--audit-log-path=audit.log".to_owned(),
         ];
+        // Each word on its input is one thing to do, and a line on its output says that it is done.
         let script = format!(
-            "{} >etcd.log 2>&1 </dev/null & e=$!; {} >kube-apiserver.log 2>&1 </dev/null & a=$!; \
-             read _; kill -9 $a $e; wait; rm -rf \"$PWD\"",
+            "{} >etcd.log 2>&1 </dev/null & e=$!\n\
+             start() {{ {} >>kube-apiserver.log 2>&1 </dev/null & a=$!; }}\n\
+             start\n\
+             while read -r word; do\n\
+             case $word in stop) kill -9 $a; wait $a 2>/dev/null ;; start) start ;; esac\n\
+             echo done\n\
+             done\n\
+             kill -9 $a $e; wait; rm -rf \"$PWD\"",
             etcd.join(" "),
             apiserver.join(" ")
         );
@@ -113,17 +129,35 @@ impl Apiserver {
             // A signal to the tests' process group must not end it before it has ended the others.
             .process_group(0)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(File::create(folder.join("keeper.log")).unwrap())
             .spawn()
             .unwrap();
-        let server = Self { folder, port, _keeper: keeper };
+        let server = Self { folder, port, keeper: Mutex::new(keeper) };
         for user in USERS {
             fs::write(server.kubeconfig(user), server.kubeconfig_text(user, port)).unwrap();
         }
         // On a thread of its own: the caller may be inside a runtime.
         std::thread::scope(|scope| scope.spawn(|| server.prepare()).join()).unwrap()?;
         Ok(server)
+    }
+
+    /// Kills kube-apiserver; etcd stays.
+    pub fn stop(&self) {
+        self.order("stop");
+    }
+
+    /// Starts it again; it serves a few seconds later.
+    pub fn start_again(&self) {
+        self.order("start");
+    }
+
+    fn order(&self, word: &str) {
+        let mut keeper = self.keeper.lock().unwrap();
+        writeln!(keeper.stdin.as_mut().unwrap(), "{word}").unwrap();
+        let mut done = [0; 5];
+        keeper.stdout.as_mut().unwrap().read_exact(&mut done).unwrap();
+        assert_eq!(&done, b"done\n");
     }
 
     /// A kubeconfig file of a user.
