@@ -1,8 +1,11 @@
-//! Nothing that users meet goes untested: each field, flag, answer, reason, outcome and metric is named by a test.
+//! Nothing that users meet goes untested: each field, flag, answer, outcome, reason and metric has a test that shows its
+//! effect. The lists come from the schema, the help and the enums; `table.rs` says which test it is.
 
-use std::collections::BTreeSet;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jethook::api::Reason;
 use jethook::outcome::Outcome;
@@ -11,95 +14,176 @@ use serde_json::Value;
 use crate::support::operator::jethook;
 
 /// The statuses of the answers table.
-const STATUSES: [u16; 13] = [200, 400, 401, 403, 404, 405, 408, 413, 414, 415, 429, 431, 503];
+const STATUSES: [&str; 13] =
+    ["200", "400", "401", "403", "404", "405", "408", "413", "414", "415", "429", "431", "503"];
 
-/// The text of all integration tests, this file left out.
-fn tests() -> String {
-    fn read(folder: &Path, into: &mut String) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                read(&path, into);
-            } else if path.file_name().is_some_and(|name| name != "coverage.rs" && name != "tidy.rs") {
-                into.push_str(&fs::read_to_string(&path).unwrap_or_default());
-            }
-        }
-    }
-    let mut text = String::new();
-    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it"), &mut text);
-    text
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Whether a text holds a name as a word of its own.
-fn names(text: &str, name: &str) -> bool {
-    let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    text.match_indices(name).any(|(at, _)| {
-        let rest = &text[at + name.len()..];
-        // The series of a histogram.
-        let rest = ["_count", "_sum"].iter().find_map(|suffix| rest.strip_prefix(suffix)).unwrap_or(rest);
-        !is_word(text[..at].chars().next_back()) && !is_word(rest.chars().next())
-    })
-}
-
+/// Every item has a row, every row an item, and every test that a row names is there and is a test.
 #[track_caller]
-fn all_named<'a>(what: &str, items: impl IntoIterator<Item = &'a str>) {
-    let text = tests();
-    let items: BTreeSet<_> = items.into_iter().collect();
-    assert!(items.len() > 5, "the list of every {what} was found");
-    let missing: Vec<_> = items.into_iter().filter(|item| !names(&text, item)).collect();
-    assert!(missing.is_empty(), "no test in tests/it names the {what} {}", missing.join(", "));
+fn check(what: &str, items: &BTreeSet<String>, rows: &[(&str, &str)]) {
+    assert!(items.len() > 5, "the list of every {what} was found: {items:?}");
+    let listed: BTreeMap<_, _> = rows.iter().copied().collect();
+    assert_eq!(listed.len(), rows.len(), "no {what} has two rows");
+    let mut faults: Vec<_> = items
+        .iter()
+        .filter(|item| !listed.contains_key(item.as_str()))
+        .map(|item| format!("{item} has no test"))
+        .collect();
+    faults.extend(
+        listed.keys().filter(|item| !items.contains(**item)).map(|item| format!("there is no {item} any more")),
+    );
+    faults.extend(rows.iter().filter_map(|(item, test)| is_test(test).err().map(|fault| format!("{item}: {fault}"))));
+    assert!(faults.is_empty(), "{what} (see tests/it/coverage/table.rs):\n{}", faults.join("\n"));
 }
 
-/// The names of all fields of the spec, those of the verification language left out: `language.rs` tests that.
-fn fields(schema: &Value, found: &mut BTreeSet<String>) {
-    if let Some(properties) = schema["properties"].as_object() {
-        for (name, field) in properties {
-            found.insert(name.clone());
-            if name != "verification" {
-                fields(field, found);
-            }
-        }
+/// Whether `module::function` of `tests/it` is a test.
+fn is_test(name: &str) -> Result<(), String> {
+    let (module, function) = name.split_once("::").ok_or_else(|| format!("{name} is no module::function"))?;
+    let path = root().join("tests/it").join(format!("{module}.rs"));
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let lines: Vec<_> = text.lines().collect();
+    let signature = format!("fn {function}(");
+    let at = lines.iter().position(|line| line.contains(&signature)).ok_or_else(|| format!("{name} is not there"))?;
+    let above: Vec<_> = lines[..at].iter().rev().take_while(|line| line.starts_with("#[")).collect();
+    let is_marked = above.iter().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"));
+    let is_ignored = above.iter().any(|line| line.starts_with("#[ignore"));
+    if is_marked && !is_ignored { Ok(()) } else { Err(format!("{name} is no test that runs")) }
+}
+
+fn owned<'a>(items: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+    items.into_iter().map(str::to_owned).collect()
+}
+
+/// The schema of the spec.
+fn schema() -> Value {
+    let crd = serde_json::to_value(jethook::api::crd()).unwrap();
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
+}
+
+/// The paths of all fields below a schema: `limits.rate.burst`, `secretRefs.name`, `keys.*.prefix`.
+fn fields(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        fields(field, &path, found);
+        found.insert(path);
     }
     if schema["items"].is_object() {
-        fields(&schema["items"], found);
+        fields(&schema["items"], path, found);
+    }
+    if schema["additionalProperties"].is_object() {
+        fields(&schema["additionalProperties"], &format!("{path}.*"), found);
+    }
+}
+
+/// The paths of the fields that a value uses.
+fn used(schema: &Value, value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let field = &schema["properties"][name];
+        if field.is_object() {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            used(field, value, &path, found);
+            found.insert(path);
+        } else if schema["additionalProperties"].is_object() {
+            used(&schema["additionalProperties"], value, &format!("{path}.*"), found);
+        }
+    }
+    for value in value.as_array().into_iter().flatten() {
+        used(&schema["items"], value, path, found);
     }
 }
 
 #[test]
 fn every_field_of_the_spec_has_a_test() {
-    let crd = serde_json::to_value(jethook::api::crd()).unwrap();
+    let schema = schema();
     let mut found = BTreeSet::new();
-    fields(&crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"], &mut found);
-    all_named("field", found.iter().map(String::as_str));
+    fields(&schema, "", &mut found);
+    found.retain(|path| !path.starts_with("verification."));
+    check("field of the spec", &found, table::FIELDS);
+}
+
+/// The documents whose every scheme is tested with deliveries that verify and altered ones that do not: the catalogue's by
+/// `vectors`, the others by `language`.
+fn schemes() -> Vec<PathBuf> {
+    let mut paths: Vec<_> =
+        fs::read_dir(root().join("src/catalogue/entries")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.extend(["schemes.toml", "genuine.toml"].map(|name| root().join("tests/it/language").join(name)));
+    paths
+}
+
+/// The verifications of a document, wherever they stand, as values or as text.
+fn verifications(value: &Value, found: &mut Vec<Value>) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match (name.as_str(), value) {
+            ("verification", Value::String(text)) => found.push(toml::from_str(text).unwrap()),
+            ("verification", value) => found.push(value.clone()),
+            (_, value) => verifications(value, found),
+        }
+    }
+}
+
+#[test]
+fn every_field_of_the_verification_language_has_a_test() {
+    let schema = schema()["properties"]["verification"].clone();
+    let (mut all, mut tested) = (BTreeSet::new(), BTreeSet::new());
+    fields(&schema, "", &mut all);
+    for path in schemes() {
+        let document: Value = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let mut found = Vec::new();
+        verifications(&document, &mut found);
+        assert!(!found.is_empty(), "{}", path.display());
+        found.iter().for_each(|verification| used(&schema, verification, "", &mut tested));
+    }
+    let tested_as_data = ["vectors::every_vector_verifies_as_it_says", "language::what_each_scheme_signs_it_verifies"];
+    for test in
+        tested_as_data.into_iter().chain(["language::requests_that_others_signed_verify_and_altered_ones_do_not"])
+    {
+        is_test(test).unwrap();
+    }
+    let rest = all.difference(&tested).cloned().collect();
+    check("field of the verification language", &rest, table::VERIFICATION);
 }
 
 #[test]
 fn every_flag_of_run_has_a_test() {
     let help = jethook().args(["run", "--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    let flags: Vec<_> = help
+    let flags = help
         .lines()
         .filter_map(|line| {
-            line.trim_start().strip_prefix("--").or_else(|| line.split_once(", --").map(|(_, rest)| rest))
+            let line = line.trim_start();
+            line.strip_prefix("--").or_else(|| line.strip_prefix('-')?.split_once(", --").map(|(_, rest)| rest))
         })
-        .map(|rest| format!("--{}", rest.split([' ', '=', '\n']).next().unwrap()))
-        .filter(|flag| !["--help", "--version"].contains(&flag.as_str()))
-        .collect();
-    all_named("flag", flags.iter().map(String::as_str));
+        .map(|rest| format!("--{}", rest.split([' ', '=']).next().unwrap()))
+        .filter(|flag| flag != "--help");
+    check("flag of run", &flags.collect(), table::FLAGS);
 }
 
 #[test]
-fn every_answer_outcome_reason_and_metric_has_a_test() {
-    let statuses: Vec<_> = STATUSES.iter().map(u16::to_string).collect();
-    all_named("status", statuses.iter().map(String::as_str));
+fn every_answer_and_outcome_has_a_test() {
+    check("row of the answers table", &owned(STATUSES), table::ANSWERS);
     // A spool comes with an issue of its own.
-    all_named("outcome", Outcome::ALL.iter().filter(|o| **o != Outcome::Spooled).map(|outcome| outcome.label()));
-    all_named("reason", Reason::ALL.iter().map(|reason| reason.name()));
-    all_named("metric", jethook::metrics::ALL.iter().map(|metric| metric.name));
+    let outcomes = Outcome::ALL.iter().filter(|outcome| **outcome != Outcome::Spooled).map(|outcome| outcome.label());
+    check("outcome", &owned(outcomes), table::OUTCOMES);
 }
 
 #[test]
-fn a_name_is_told_from_a_part_of_one() {
-    assert!(names("spec.path is", "path"));
-    assert!(!names("paths", "path") && !names("--path-x", "--path"));
+fn every_reason_of_a_condition_has_a_test() {
+    check("reason", &owned(Reason::ALL.iter().map(|reason| reason.name())), table::REASONS);
+}
+
+#[test]
+fn every_metric_has_a_test() {
+    check("metric", &owned(jethook::metrics::ALL.iter().map(|metric| metric.name)), table::METRICS);
+}
+
+#[test]
+fn a_test_is_told_from_what_is_none() {
+    is_test("coverage::a_test_is_told_from_what_is_none").unwrap();
+    for name in ["coverage::is_test", "coverage::not_there", "nowhere::at_all", "coverage"] {
+        assert!(is_test(name).is_err(), "{name}");
+    }
 }

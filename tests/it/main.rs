@@ -49,3 +49,4 @@ mod tidy;
 mod validate;
 mod validate_command;
 mod vectors;
+mod verification_fields;
