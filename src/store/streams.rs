@@ -103,8 +103,9 @@ impl Streams {
         loop {
             let now = *state.borrow_and_update();
             self.take_state(now).await;
-            let wanted = Arc::clone(&lines.wanted.borrow_and_update());
             let is_leading = *lines.leading.borrow_and_update();
+            let wanted = Arc::clone(&lines.wanted.borrow_and_update());
+            let wanted = if is_leading { self.reader.with_default(wanted) } else { wanted };
             self.keep_wanted(&wanted);
             if now.is_up {
                 let due = self.due(&wanted, Instant::now());
@@ -238,6 +239,14 @@ struct Done {
 }
 
 impl Reader {
+    /// What to read for the leader: it looks after the default stream even while no route names it.
+    fn with_default(&self, mut wanted: Arc<Wanted>) -> Arc<Wanted> {
+        if !wanted.streams.contains_key(&self.default.stream) {
+            Arc::make_mut(&mut wanted).streams.insert(self.default.stream.clone(), BTreeSet::new());
+        }
+        wanted
+    }
+
     async fn read_all(&self, due: Vec<Task>, is_leading: bool) -> Vec<Done> {
         let reads = due.into_iter().map(|task| self.read_task(task, is_leading));
         stream::iter(reads).buffer_unordered(READS_AT_ONCE).collect().await

@@ -58,6 +58,17 @@ fn the_default_stream_is_made_once_and_left_alone_while_the_flags_stay() {
 }
 
 #[test]
+fn the_leader_makes_the_default_stream_before_there_is_any_route() {
+    let corner = Corner::new();
+    block_on(async {
+        let mut reading = Reading::start(&nats().url(), &default_flags(&corner), &[]).await;
+        let facts = reading.until("it is made", |view| found(view.streams.get(&corner.stream))).await;
+        assert!(facts.is_ours);
+    });
+    assert!(info(&corner).is_some());
+}
+
+#[test]
 fn only_who_leads_makes_the_stream_and_nobody_changes_a_foreign_one() {
     let corner = Corner::new();
     let subject = format!("{}.>", corner.prefix);
