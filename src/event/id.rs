@@ -31,25 +31,28 @@ impl Ids {
                 Some(id) if id.is_signed => (shortened(&id.value), None),
                 // An id that is not signed could be anyone's: what is signed then tells the event apart.
                 Some(id) => (shortened(&id.value), verified.fingerprint().map(Cow::Borrowed)),
-                None => return Self::random(prefix),
+                None => return Self::random(prefix, verified),
             },
             Identity::Header(name) => {
                 let value = delivery.headers.get(name).and_then(|value| value.to_str().ok());
                 match value.filter(|value| !value.is_empty()) {
                     Some(value) => (shortened(value), guard(verified)),
-                    None => return Self::random(prefix),
+                    None => return Self::random(prefix, verified),
                 }
             }
             Identity::Content => (Cow::Owned(digest(delivery.body)), None),
-            Identity::None => return Self::random(prefix),
+            Identity::None => return Self::random(prefix, verified),
         };
         Self { message: message_id(prefix, &id, guard.as_deref()), event: id.into_owned() }
     }
 
-    /// Nothing tells the delivery from another: our own retries are safe, the sender's are not told.
-    fn random(prefix: &str) -> Self {
+    /// Nothing tells the delivery from another: our own retries are safe, the sender's are not told. People still see the
+    /// provider's own id, where there is one.
+    fn random(prefix: &str, verified: &Verified) -> Self {
         let id = Uuid::new_v4().to_string();
-        Self { message: message_id(prefix, &id, None), event: id }
+        let message = message_id(prefix, &id, None);
+        let named = verified.id().filter(|id| !id.value.is_empty());
+        Self { message, event: named.map_or(id, |named| shortened(&named.value).into_owned()) }
     }
 }
 

@@ -287,7 +287,11 @@ mod tests {
         none.plan.identity = Identity::None;
         assert_ne!(none.message_id(), none.message_id());
         let event = none.event();
-        assert_eq!(event.headers.get("ce-id"), Some(event.id.as_str()));
+        assert_eq!(
+            (event.headers.get("ce-id"), event.id.as_str()),
+            (Some("1"), "1"),
+            "people still see the provider's id"
+        );
     }
 
     #[test]
