@@ -41,6 +41,16 @@ test: ## everything that must hold: format, lints, unit tests, and tests against
 test-unit: ## the tests that need no other program
 	@cargo test --locked --lib
 
+.PHONY: test-attacks
+test-attacks: ## the attack suite in full: 37 attacks, 10 million mutants, Wycheproof, fuzz targets, tenants (15 minutes cold)
+	@tests/tools/tools.sh
+	@tools=$$(tests/tools/tools.sh --print) && \
+	  JETHOOK_TEST_TOOLS=$$tools JETHOOK_ATTACKS=long cargo test --locked --profile attacks --test attacks
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZ_SECONDS (600) each, with new inputs each time
+	@JETHOOK_FUZZ_SECONDS=$${FUZZ_SECONDS:-600} cargo test --locked --profile attacks --test attacks -- fuzz:: --test-threads 2
+
 .PHONY: build
 build: ## target/release/jethook
 	@cargo build --release --locked
