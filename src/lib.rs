@@ -21,9 +21,9 @@ pub mod metrics;
 
 pub mod stream;
 
-pub mod route;
-
 pub mod event;
+
+pub mod route;
 
 pub mod store;
 

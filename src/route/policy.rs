@@ -1,8 +1,8 @@
 //! What namespaces may claim: subjects, paths and streams. Closed by default to what is their own.
 
 use super::path::check_path;
-use super::subject::{is_within, listed};
 use crate::config::PolicyConfig;
+use crate::event::{is_within, listed};
 
 /// What stands for the endpoint's own namespace in a template.
 const NAMESPACE: &str = "{namespace}";

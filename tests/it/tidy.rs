@@ -16,11 +16,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("outcome", &["scheme"]),
     ("metrics", &["api", "outcome"]),
     ("stream", &[]),
-    ("route", &["api", "catalogue", "config", "metrics", "scheme", "secret", "stream"]),
-    ("event", &["api", "route", "scheme"]),
+    ("event", &["scheme"]),
+    ("route", &["api", "catalogue", "config", "event", "metrics", "scheme", "secret", "stream"]),
     ("store", &["config", "event", "metrics", "outcome", "route", "secret", "stream"]),
     ("receiver", &["api", "config", "event", "health", "metrics", "outcome", "route", "scheme", "store"]),
-    ("controller", &["api", "catalogue", "config", "health", "metrics", "route", "scheme", "secret", "stream"]),
+    (
+        "controller",
+        &["api", "catalogue", "config", "event", "health", "metrics", "route", "scheme", "secret", "stream"],
+    ),
     ("admin", &["health", "metrics"]),
 ];
 

@@ -227,7 +227,7 @@ pub fn is_within(filter: &str, pattern: &str) -> bool {
 }
 
 /// A list of names for a message: `a, b and c`.
-pub(super) fn listed<I>(items: I) -> String
+pub fn listed<I>(items: I) -> String
 where
     I: IntoIterator,
     I::Item: std::fmt::Display,
