@@ -43,7 +43,7 @@ impl Request {
             _ => String::new(),
         };
         let content_type = match (plan.content, draft.body.trim_ascii_start().first()) {
-            (Content::Form, _) => Some("application/x-www-form-urlencoded"),
+            (Content::Form | Content::Multipart, _) => Some("application/x-www-form-urlencoded"),
             (Content::Xml, _) | (Content::Any, Some(b'<')) => Some("text/xml"),
             (Content::Json, _) | (Content::Any, Some(b'{' | b'[')) => Some("application/json"),
             (Content::Any, _) => None,
@@ -142,6 +142,18 @@ impl Request {
             }
             _ => Err(format!("nothing can be put at `{}`", reference.text)),
         }
+    }
+
+    /// Turns the text that was put at a place of a JSON body into a number.
+    pub(super) fn make_number(&mut self, reference: &Reference) -> Result<(), String> {
+        let Some(pointer) = reference.text.strip_prefix("json:") else { return Ok(()) };
+        let Ok(mut body) = serde_json::from_slice::<Json>(&self.body) else { return Ok(()) };
+        let Some(place) = body.pointer_mut(pointer) else { return Ok(()) };
+        if let Some(number) = place.as_str().and_then(|text| text.parse::<i64>().ok()) {
+            *place = number.into();
+            self.body = body.to_string().into_bytes();
+        }
+        Ok(())
     }
 
     pub(super) fn set_header(&mut self, name: &HeaderName, value: &str) -> Result<(), String> {

@@ -94,6 +94,11 @@ impl Case {
     /// Whether any family signs the time that the entry names.
     pub fn reads_time(&self) -> bool {
         let spec = self.spec();
+        // Where each place of the time is a parameter without a value, there is none.
+        let is_named = |text: &String| !self.filled(text).ends_with(":absent");
+        if spec.timestamp.as_ref().is_some_and(|time| !time.from.iter().any(is_named)) {
+            return false;
+        }
         let standard = spec.standard_webhooks.as_ref().is_some_and(|family| self.is_armed(&family.key));
         !self.signed().is_empty() || standard
     }

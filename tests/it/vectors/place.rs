@@ -153,7 +153,9 @@ fn first(pointer: &str) -> String {
 }
 
 fn is_form(request: &Request) -> bool {
-    !request.body.trim_ascii_start().starts_with(b"{") && std::str::from_utf8(&request.body).is_ok()
+    !request.body.trim_ascii_start().starts_with(b"{")
+        && !request.body.starts_with(b"--")
+        && std::str::from_utf8(&request.body).is_ok()
 }
 
 fn credentials(request: &Request, scheme: &str) -> Option<String> {
