@@ -231,7 +231,6 @@ impl Signer<'_> {
             return Ok(());
         };
         let from = family.from.first().ok_or("the token has no place")?;
-        let algorithm = *family.check.algorithms.first().ok_or("no algorithm is named")?;
         let mut claims = match (&from.place, serde_json::from_slice(&self.request.body)) {
             (Place::Body, Ok(Json::Object(claims))) => claims,
             _ => Map::new(),
@@ -263,7 +262,15 @@ impl Signer<'_> {
             request::set_json(&mut claims, &request::pointer_names(pointer)?, text.into())?;
         }
         let key = signing_key(self.first(&family.key)?, family.is_symmetric)?;
-        let token = jwt::sign(algorithm, &key, &claims.to_string())?;
+        // The first algorithm that the key serves.
+        let mut token = Err("no algorithm is named".to_owned());
+        for algorithm in &family.check.algorithms {
+            token = jwt::sign(*algorithm, &key, &claims.to_string());
+            if token.is_ok() {
+                break;
+            }
+        }
+        let token = token?;
         let prefix = String::from_utf8_lossy(&family.prefix).into_owned();
         self.request.put(from, "", &format!("{prefix}{token}"))
     }

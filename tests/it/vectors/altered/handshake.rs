@@ -153,12 +153,12 @@ fn forgeries(case: &Case, body: &str, signature: &str) -> Vec<Request> {
             let mut request = Request { method: Method::POST, query: None, ..case.request.clone() };
             request.body = body.as_bytes().to_vec();
             let content_type = match spec.content {
-                Content::Form => "application/x-www-form-urlencoded",
+                Content::Form | Content::Multipart => "application/x-www-form-urlencoded",
                 Content::Xml => "text/xml",
                 Content::Json | Content::Any => "application/json",
             };
             request.headers.insert(http::header::CONTENT_TYPE, content_type.parse().unwrap());
-            if spec.content == Content::Form {
+            if matches!(spec.content, Content::Form | Content::Multipart) {
                 request.body.clear();
             }
             for text in case.signed() {
