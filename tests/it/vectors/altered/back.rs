@@ -176,10 +176,12 @@ fn what_is_signed_here_verifies() {
             verdict => panic!("{file}: signed here: {verdict:?}: {signed:?}"),
         };
         let event = &case.spec().event;
-        if is_kept(&event.type_) {
+        if is_kept(&event.type_) && event.type_.matches("{header:").count() < 2 {
             assert_eq!(verified.event(), wanted.event(), "{file}");
         }
-        if is_kept(&event.id) && !event.id.is_empty() {
+        // An id that is put together can't be announced.
+        let is_single = event.id.matches('{').count() == 1 && event.id.starts_with('{') && event.id.ends_with('}');
+        if is_kept(&event.id) && is_single {
             assert_eq!(verified.id(), wanted.id(), "{file}");
         }
         request.body.push(b'x');

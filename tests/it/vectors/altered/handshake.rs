@@ -147,7 +147,7 @@ fn signatures(reply: &Reply) -> Vec<String> {
 fn forgeries(case: &Case, body: &str, signature: &str) -> Vec<Request> {
     let spec = case.spec();
     let mut forgeries = Vec::new();
-    for mac in &spec.hmac {
+    if let Some(mac) = &spec.hmac {
         for (from, is_prefixed) in mac.from.iter().flat_map(|from| [(from, true), (from, false)]) {
             let prefix = if is_prefixed { case.filled(&mac.prefix) } else { String::new() };
             let mut request = Request { method: Method::POST, query: None, ..case.request.clone() };
