@@ -115,7 +115,7 @@ impl Signer<'_> {
             None => timestamp::write(time.unit, self.now),
         };
         self.put_item(&time.source, &text)?;
-        if let (Unit::S | Unit::Ms, Some(from)) = (time.unit, time.source.from.first()) {
+        if let (Unit::S | Unit::Ms, Ok(from)) = (time.unit, self.place(&time.source)) {
             self.request.make_number(from)?;
         }
         self.time = Some(text.into_bytes());
@@ -133,7 +133,8 @@ impl Signer<'_> {
         let takes = |from: &&Reference| {
             text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') || from.place.encodes()
         };
-        let from = token.from.iter().find(takes).or(token.from.first()).ok_or("the token has no place")?;
+        let suits = |from: &&Reference| takes(from) && self.request.suits(&from.place);
+        let from = token.from.iter().find(suits).or(token.from.first()).ok_or("the token has no place")?;
         self.each_item(token.is_per_item, |signer, item| signer.request.put_at(from, &text, item))
     }
 
@@ -290,14 +291,20 @@ impl Signer<'_> {
     }
 
     fn put_item(&mut self, source: &Source, item: &str) -> Result<(), String> {
-        let from = source.from.first().ok_or("a value has no place")?;
+        let from = self.place(source)?;
         let separator = String::from_utf8_lossy(source.split.get(..1).unwrap_or_default()).into_owned();
         let prefix = String::from_utf8_lossy(&source.prefix);
         self.request.put(from, &separator, &format!("{prefix}{item}"))
     }
 
+    /// The first place of a source that the body has.
+    fn place<'s>(&self, source: &'s Source) -> Result<&'s Reference, String> {
+        let suits = |from: &&Reference| self.request.suits(&from.place);
+        source.from.iter().find(suits).or(source.from.first()).ok_or_else(|| "a value has no place".to_owned())
+    }
+
     fn put_signature(&mut self, source: &Source, signature: &str, item: Option<usize>) -> Result<(), String> {
-        let from = source.from.first().ok_or("the signature has no place")?;
+        let from = self.place(source)?;
         if item.is_some() {
             let prefix = String::from_utf8_lossy(&source.prefix);
             return self.request.put_at(from, &format!("{prefix}{signature}"), item);

@@ -92,6 +92,16 @@ impl Request {
         self.items.get(&reference.text).map_or(0, Vec::len)
     }
 
+    /// Whether a body of this form has such a place.
+    pub(super) fn suits(&self, place: &Place) -> bool {
+        let is_json = matches!(self.body.trim_ascii_start().first(), Some(b'{' | b'['));
+        match place {
+            Place::FormField(_) | Place::FormPointer(_) => !is_json,
+            Place::Json(_) | Place::Item(_) => is_json,
+            _ => true,
+        }
+    }
+
     /// Puts an item behind those that the place has.
     pub(super) fn put(&mut self, reference: &Reference, separator: &str, item: &str) -> Result<(), String> {
         let items = self.items.entry(reference.text.clone()).or_default();

@@ -214,7 +214,12 @@ impl Case {
     }
 
     fn plain(&self, from: &[String], prefix: &str) -> Source {
-        let from = from.iter().map(|text| self.place(text)).collect();
+        // Numbered headers are as many places.
+        let numbers = |text: &String| match text.strip_suffix('#') {
+            Some(prefix) => (1..10).map(|number| format!("{prefix}{number}")).collect(),
+            None => vec![text.clone()],
+        };
+        let from = from.iter().flat_map(numbers).map(|text| self.place(&text)).collect();
         let prefix = self.filled(prefix);
         Source { from, split: String::new(), prefix, skip: 0, lines: false, is_single: true }
     }

@@ -30,19 +30,12 @@ impl Place {
             None if text == "bearer" => Self::Bearer,
             None if text == "basic" => Self::Basic,
             None if text == "pathToken" => Self::PathToken,
-            Some(("header", name)) => Self::Header(name.trim_end_matches('#').parse().unwrap()).numbered(name),
+            Some(("header", name)) => Self::Header(name.parse().unwrap()),
             Some(("query", name)) => Self::Query(name.to_owned()),
             Some(("form", name)) if !name.contains('/') => Self::Form(name.to_owned()),
             Some(("json", name)) if pointer(name) => Self::Json(name.to_owned()),
             Some(("item", name)) if pointer(name) => Self::Json(format!("{}{name}", each.unwrap_or_default())),
             _ => Self::Other(text.to_owned()),
-        }
-    }
-
-    fn numbered(self, name: &str) -> Self {
-        match name.strip_suffix('#') {
-            Some(prefix) => Self::Header(format!("{prefix}1").parse().unwrap()),
-            None => self,
         }
     }
 
