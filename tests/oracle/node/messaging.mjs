@@ -112,7 +112,7 @@ const ed25519Public = Buffer.from("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62
     make("discord", name, "discord-interactions 4.4.0 (accepts)", [key], headers, body, expect);
   }
   const app = { version: 1, application_id: "1234560123453231555" };
-  const answer = { status: 204, body: "" };
+  const answer = { status: 204, contentType: json, body: "" };
   const authorized = { type: "APPLICATION_AUTHORIZED", timestamp: "2026-11-23T23:59:58.064834", data: { integration_type: 1, scopes: ["applications.commands"] } };
   await discord("sdk-event", { ...app, type: 1, event: authorized }, { event: "APPLICATION_AUTHORIZED", id: null, answer });
   await discord("sdk-event-ping", { ...app, type: 0 }, { handshake: true, answer });
