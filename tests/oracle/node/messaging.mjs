@@ -66,6 +66,25 @@ const ed25519Public = Buffer.from("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62
   const id = "0b7d7a6e-0000-4000-8000-000000000004";
   const headers = [["Content-Type", json], ["I-Twilio-Idempotency-Token", id], ["X-Twilio-Signature", signature]];
   make("twilio", "sdk-json-events", source, [token], headers, events, { event: "com.twilio.messaging.message.delivered", id, answer }, { url: signed });
+
+  // The example of Twilio's page: token, URL, fields and signature are its own.
+  const page = "https://mycompany.com/myapp.php";
+  const fields = { CallSid: "CA1234567890ABCDE", Caller: "+14158675309", Digits: "1234", From: "+14158675309", To: "+18005551212" };
+  const published = "RSOYDt4T1cUTdK1PDd93/VVr8B8=";
+  must(twilio.validateRequest("12345", published, `${page}?foo=1&bar=2`, fields), "documentation-call");
+  write("twilio", "documentation-call", {
+    from: { kind: "documentation", name: "twilio.com, webhooks security", date },
+    now,
+    parameters: { publicUrl: page },
+    secrets: ["12345"],
+    request: {
+      method: "POST",
+      url: "/myapp.php?foo=1&bar=2",
+      headers: [["Content-Type", urlencoded], ["X-Twilio-Signature", published]],
+      body: new URLSearchParams(fields).toString(),
+    },
+    expect: { event: null, id: null, answer },
+  });
 }
 
 // LINE: the SDK only checks; the signatures are computed here.

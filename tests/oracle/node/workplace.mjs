@@ -210,3 +210,22 @@ const sha256 = (text) => createHash("sha256").update(text).digest("hex");
   await messagebird("sdk-message-created", "00000000-0000-4000-8000-000000000001", { type: "message.created", message: { id: "m1", content: { text: "Zoë ☃" } } }, "message.created");
   await messagebird("sdk-message-updated", "00000000-0000-4000-8000-000000000002", { type: "message.updated", message: { id: "m1", status: "delivered" } }, "message.updated");
 }
+
+// Dropbox Sign: the SDK checks hash, time and type; the rest of the form is not signed.
+{
+  const { EventCallbackHelper, EventCallbackRequest } = require("@dropbox/sign");
+  const key = "324e3b0b840f065eb51f3fd63231d0d33daa35d4ed10d27718839e81737065782d";
+  const boundary = "------------------------oracle0000000001";
+  function dropbox(name, type, more, id) {
+    const hash = mac("sha256", key, `${now - 2}${type}`);
+    const value = { event: { event_type: type, event_time: `${now - 2}`, event_hash: hash, event_metadata: { reported_for_account_id: "a1", ...more.metadata } }, ...more.rest };
+    must(EventCallbackHelper.isValid(key, EventCallbackRequest.init(value)), name);
+    const body = `--${boundary}\r\nContent-Disposition: form-data; name="json"\r\n\r\n${JSON.stringify(value)}\r\n--${boundary}--\r\n`;
+    const headers = [["Content-Type", `multipart/form-data; boundary=${boundary}`], ["User-Agent", "HelloSign API"]];
+    const answer = { status: 200, contentType: "text/plain", body: "Hello API Event Received" };
+    make("dropbox-sign", name, "@dropbox/sign 1.11.0 (accepts)", [key], headers, body, { event: type, id: [hash, ...id].join("."), time, answer });
+  }
+  const request = { signature_request: { signature_request_id: "fa5c8a0b0f492d768749333ad6fcc214c111e967", title: "Zoë ☃" } };
+  dropbox("sdk-signed", "signature_request_signed", { metadata: { related_signature_id: "ad4d8a769b555fa5ef38691465d426682bf2c992" }, rest: request }, [request.signature_request.signature_request_id, "ad4d8a769b555fa5ef38691465d426682bf2c992"]);
+  dropbox("sdk-callback-test", "callback_test", { metadata: {}, rest: {} }, []);
+}
