@@ -125,6 +125,9 @@ SIGNED = [
         ("record", {"webhook_id": "w1", "events": [{"event_type": "record.created", "id": {"record_id": "r1"}}]}, event("record.created", "2001")),
         ("batch", {"webhook_id": "w1", "events": [{"event_type": "record.created"}, {"event_type": "record.updated"}]}, event(None, "2001")),
     ]),
+    ("storyblok", "storyblok/symfony-bundle, WebhookController", "webhook-signature", "", "sha1", "hex", [
+        ("published", {"action": "published", "text": "The user zoë published the Story ☃", "story_id": 123, "space_id": 123}, event("story.published")),
+    ]),
     ("help-scout", "helpscout-api-php, IncomingWebhook", "X-HelpScout-Signature", "", "sha1", "base64", [
         ("conversation", {"id": 1, "subject": "Zoë ☃"}, event("convo.created")),
     ]),
@@ -132,6 +135,7 @@ SIGNED = [
 BESIDE = {
     "greenhouse": {"Greenhouse-Event-ID": "2001"},
     "attio": {"Idempotency-Key": "2001"},
+    "storyblok": {"x-storyblok-topic": "story.published"},
     "help-scout": {"X-HelpScout-Event": "convo.created"},
 }
 for provider, page, header, prefix, hash, encoding, deliveries in SIGNED:
