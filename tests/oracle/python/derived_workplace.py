@@ -249,7 +249,7 @@ def mandrill(name, events, expect, url="/shop/endpoint"):
 
 
 sent = {"event": "send", "msg": {"subject": "Zoë & Söhne ☃", "email": "zoë@example.com"}, "_id": "m1", "ts": NOW - 2}
-mandrill("derived-send", [sent], event("send", "m1", TIME))
+mandrill("derived-send", [sent], event("send", None, TIME))
 mandrill("derived-batch", [sent, {**sent, "event": "open", "_id": "m2"}], event(None, None, TIME), "/shop/endpoint?tenant=a%20b")
 make("mandrill", "derived-head", "mailchimp.com", MANDRILL, "", greeting(), url="/shop/endpoint", method="HEAD", content_type=None)
 make("mandrill", "derived-empty", "mailchimp.com", MANDRILL, urlencode({"mandrill_events": "[]"}), greeting(), url="/shop/endpoint", content_type=FORM)
@@ -320,9 +320,10 @@ make("mailchimp", "derived-saved", page, TOKEN, "", greeting(), url=f"/shop/mail
 page = "developer.adobe.com, Acrobat Sign events"
 client = {"clientId": "CBJCHBCAABAAo8d3u0Yk"}
 echo = {"X-AdobeSign-ClientId": client["clientId"]}
+echoed = {"status": 200, "headers": echo, "body": ""}
 notification = {"webhookId": "w1", "webhookNotificationId": "n1", "event": "AGREEMENT_ACTION_COMPLETED", "agreement": {"id": "a1", "name": "Zoë ☃"}}
-make("adobe-sign", "derived-completed", page, TOKEN, notification, event("AGREEMENT_ACTION_COMPLETED", "n1"), echo, f"/shop/adobe-sign/{TOKEN}", parameters=client)
-make("adobe-sign", "derived-intent", page, TOKEN, "", greeting(), echo, f"/shop/adobe-sign/{TOKEN}", "GET", None, client)
+make("adobe-sign", "derived-completed", page, TOKEN, notification, event("AGREEMENT_ACTION_COMPLETED", "n1", answer=echoed), echo, f"/shop/adobe-sign/{TOKEN}", parameters=client)
+make("adobe-sign", "derived-intent", page, TOKEN, "", {"handshake": True, "answer": echoed}, echo, f"/shop/adobe-sign/{TOKEN}", "GET", None, client)
 
 # Google: no body, the headers are the event.
 page = "developers.google.com, push notifications"

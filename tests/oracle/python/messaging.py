@@ -69,6 +69,6 @@ viber(
 viber(
     "sdk-delivered",
     {"event": "delivered", "message_token": 4912661846655238146, "user_id": "01234567890A="},
-    {"event": "delivered", "id": "delivered.4912661846655238146", "time": TIME},
+    {"event": "delivered", "id": "delivered.4912661846655238146.01234567890A=", "time": TIME},
 )
 viber("sdk-webhook", {"event": "webhook", "message_token": 241256543215}, {"handshake": True, "answer": {"status": 200, "body": ""}})
