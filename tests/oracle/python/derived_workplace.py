@@ -121,7 +121,7 @@ SIGNED = [
         ("application", {"action": "applicationSubmit", "data": {"application": {"id": "a1"}}}, event("applicationSubmit")),
         ("ping", {"action": "ping", "data": {"webhookActionType": "ping"}}, event("ping")),
     ]),
-    ("attio", "receivers in use", "Attio-Signature", "", "sha256", "hex", [
+    ("attio", "docs.attio.com, webhooks", "Attio-Signature", "", "sha256", "hex", [
         ("record", {"webhook_id": "w1", "events": [{"event_type": "record.created", "id": {"record_id": "r1"}}]}, event("record.created", "2001")),
         ("batch", {"webhook_id": "w1", "events": [{"event_type": "record.created"}, {"event_type": "record.updated"}]}, event(None, "2001")),
     ]),
@@ -171,7 +171,7 @@ make("intercom", "derived-head", "developers.intercom.com", "oracle intercom sec
 
 # A time beside the body, in the signed text.
 TIMED = [
-    ("customer-io", "n8n-nodes-base 2.41.2 (npm)", "X-CIO-Signature", "X-CIO-Timestamp", str(NOW), "v0:{time}:{body}", "hex", {}, [
+    ("customer-io", "docs.customer.io, reporting webhooks", "X-CIO-Signature", "X-CIO-Timestamp", str(NOW), "v0:{time}:{body}", "hex", {}, [
         (
             "delivered",
             {"event_id": "01E4C4CT6YDC7Y5M7FE1GWWPQJ", "object_type": "email", "metric": "delivered", "timestamp": NOW - 2, "data": {"recipient": "zoë@example.com"}},
@@ -292,7 +292,7 @@ TOKENS = [
     ("bandwidth", "delivered", "dev.bandwidth.com, messaging webhooks", USER, [{"type": "message-delivered", "time": TIME, "description": "ok", "message": {"id": "m1"}}], event("message-delivered"), {"Authorization": basic(USER)}),
     ("postmark", "delivery", "postmarkapp.com, webhooks overview", USER, {"RecordType": "Delivery", "MessageID": "883953f4-0000-4000-8000-000000000001", "Recipient": "zoe@example.com", "DeliveredAt": TIME}, event("Delivery"), {"Authorization": basic(USER)}),
     ("postmark", "inbound", "postmarkapp.com, webhooks overview", USER, {"FromName": "Zoë ☃", "MessageID": "883953f4-0000-4000-8000-000000000002", "Subject": "Hello"}, event(None), {"Authorization": basic(USER)}),
-    ("brevo", "delivered", "django-anymail 15.2 (PyPI)", USER, {"event": "delivered", "email": "zoe@example.com", "message-id": "<m1>", "ts_epoch": (NOW - 2) * 1000}, event("delivered"), {"Authorization": basic(USER)}),
+    ("brevo", "delivered", "developers.brevo.com, secure webhook calls", USER, {"event": "delivered", "email": "zoe@example.com", "message-id": "<m1>", "ts_epoch": (NOW - 2) * 1000}, event("delivered"), {"Authorization": basic(USER)}),
     ("brevo", "bearer", "developers.brevo.com", TOKEN, {"event": "opened", "email": "zoe@example.com"}, event("opened"), bearer),
     ("mailjet", "sent", "mailjet/api-documentation", USER, {"event": "sent", "time": NOW - 2, "MessageID": 1}, event("sent"), {"Authorization": basic(USER)}),
     ("mailjet", "grouped", "mailjet/api-documentation", USER, [{"event": "open", "time": NOW - 2, "MessageID": 1}, {"event": "click", "time": NOW - 2, "MessageID": 1}], event(None), {"Authorization": basic(USER)}),
@@ -302,6 +302,7 @@ TOKENS = [
     ("braze", "webhook-message", "braze.com, webhooks", TOKEN, {"user": "u1", "text": "☃"}, event(None), custom),
     ("freshdesk", "custom-header", "support.freshdesk.com", TOKEN, {"freshdesk_webhook": {"ticket_id": 1, "ticket_subject": "Zoë ☃"}}, event(None), custom),
     ("freshdesk", "credentials", "support.freshdesk.com", USER, {"freshdesk_webhook": {"ticket_id": 2}}, event(None), {"Authorization": basic(USER)}),
+    ("iterable", "email-open", "support.iterable.com, system webhooks", TOKEN, {"email": "zoe@example.com", "eventName": "emailOpen", "dataFields": {"campaignId": 1, "name": "Zoë ☃"}}, event("emailOpen"), custom),
     ("gorgias", "ticket", "docs.gorgias.com, HTTP integrations", TOKEN, {"ticket_id": "1", "subject": "Zoë ☃"}, event(None), custom),
     ("dynamics-365", "header", "learn.microsoft.com, use webhooks", TOKEN, {"MessageName": "Update", "PrimaryEntityName": "contact", "CorrelationId": "c1", "Stage": 40}, event("Update.contact"), {**custom, "x-ms-dynamics-request-name": "Update", "x-ms-dynamics-entity-name": "contact", "x-ms-correlation-request-id": "c1"}),
 ]
