@@ -63,7 +63,7 @@ def greeting(status=200, content_type=None, body=""):
 
 # One signature over the body: header (with its prefix), hash, encoding, and the deliveries.
 SIGNED = [
-    ("mailerlite", "n8n-nodes-base 2.41.2 (npm)", "Signature", "", "sha256", "hex", [
+    ("mailerlite", "developers.mailerlite.com, webhooks", "Signature", "", "sha256", "hex", [
         ("subscriber", {"type": "subscriber.created", "email": "zoë@example.com"}, event("subscriber.created")),
         ("batch", {"events": [{"type": "campaign.open"}, {"type": "campaign.open"}], "total": 2}, event("campaign.open")),
     ]),
@@ -117,7 +117,7 @@ SIGNED = [
         ("hired", '{"action":"hire_candidate","payload":{"application":{"id":1,"note":"\\u003cp\\u003ehello\\u003c/p\\u003e"}}}', event("hire_candidate", "2001")),
         ("ping", {"action": "ping", "payload": {"web_hook_id": 1}}, event("ping", "2001")),
     ]),
-    ("ashby", "receivers in use", "Ashby-Signature", "sha256=", "sha256", "hex", [
+    ("ashby", "developers.ashbyhq.com, authenticating webhooks", "Ashby-Signature", "sha256=", "sha256", "hex", [
         ("application", {"action": "applicationSubmit", "data": {"application": {"id": "a1"}}}, event("applicationSubmit")),
         ("ping", {"action": "ping", "data": {"webhookActionType": "ping"}}, event("ping")),
     ]),
@@ -296,7 +296,7 @@ TOKENS = [
     ("brevo", "bearer", "developers.brevo.com", TOKEN, {"event": "opened", "email": "zoe@example.com"}, event("opened"), bearer),
     ("mailjet", "sent", "mailjet/api-documentation", USER, {"event": "sent", "time": NOW - 2, "MessageID": 1}, event("sent"), {"Authorization": basic(USER)}),
     ("mailjet", "grouped", "mailjet/api-documentation", USER, [{"event": "open", "time": NOW - 2, "MessageID": 1}, {"event": "click", "time": NOW - 2, "MessageID": 1}], event(None), {"Authorization": basic(USER)}),
-    ("sparkpost", "delivery", "django-anymail 15.2 (PyPI)", USER, [{"msys": {"message_event": {"type": "delivery", "event_id": "1", "timestamp": str(NOW - 2)}}}], event("delivery"), {"Authorization": basic(USER)}),
+    ("sparkpost", "delivery", "developers.sparkpost.com, webhooks", USER, [{"msys": {"message_event": {"type": "delivery", "event_id": "1", "timestamp": str(NOW - 2)}}}], event("delivery", "batch-1"), {"Authorization": basic(USER), "X-MessageSystems-Batch-ID": "batch-1"}),
     ("sparkpost", "test", "django-anymail 15.2 (PyPI)", USER, [{"msys": {}}], event(None), {"Authorization": basic(USER)}),
     ("braze", "currents", "braze.com, custom HTTP connector", TOKEN, {"events": [{"event_type": "users.messages.email.Delivery"}]}, event(None), bearer),
     ("braze", "webhook-message", "braze.com, webhooks", TOKEN, {"user": "u1", "text": "☃"}, event(None), custom),
