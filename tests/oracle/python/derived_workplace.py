@@ -110,7 +110,7 @@ SIGNED = [
             event("track", "ajs-1", TIME),
         ),
     ]),
-    ("rewardful", "receivers in use", "X-Rewardful-Signature", "", "sha256", "hex", [
+    ("rewardful", "developers.rewardful.com, signed webhooks", "X-Rewardful-Signature", "", "sha256", "hex", [
         ("referral", {"object": {"id": "o1"}, "event": {"id": "e1", "type": "referral.created"}}, event("referral.created", "e1")),
     ]),
     ("greenhouse", "developers.greenhouse.io, webhooks", "Signature", "sha256 ", "sha256", "hex", [
