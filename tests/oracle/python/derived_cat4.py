@@ -1,0 +1,172 @@
+"""Content, forms, social, health, data, flags and standards: requests computed here from what the providers' pages say.
+
+They prove that jethook does what we read, not that the provider does. One row a request; `derived` is the kind of all.
+"""
+
+import base64
+import hashlib
+import hmac
+from urllib.parse import urlencode
+
+from vector import DATE, NOW, compact, write
+
+PUBLIC = "https://hooks.example.com/shop/endpoint"
+MS = NOW * 1000
+
+ENCODE = {
+    "hex": lambda raw: raw.hex(),
+    "hexUpper": lambda raw: raw.hex().upper(),
+    "base64": lambda raw: base64.b64encode(raw).decode(),
+}
+
+
+def fill(text, values):
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+def make(row):
+    """Signs `signed` with `key` (or `secret`) and puts the signature into `value` under the name `header`."""
+    body = row.get("body", "")
+    if not isinstance(body, str):
+        body = compact(body)
+    secret = row["secret"]
+    values = {"t": str(row.get("t", NOW)), "url": PUBLIC}
+    values = {**values, **{name: fill(value, values) for name, value in row.get("values", {}).items()}, "body": body}
+    headers = {name: fill(value, values) for name, value in row.get("headers", {}).items()}
+    if "signed" in row:
+        key = row.get("key", secret)
+        key = key if isinstance(key, bytes) else key.encode()
+        raw = hmac.new(key, fill(row["signed"], values).encode(), row.get("hash", "sha256")).digest()
+        signature = ENCODE[row.get("encoding", "hex")](raw)
+        headers[row["header"]] = fill(row.get("value", "{sig}"), {**values, "sig": signature})
+    content_type = row.get("type", "application/json")
+    vector = {"from": {"kind": "derived", "name": row["page"], "date": DATE}, "now": NOW}
+    if "parameters" in row:
+        vector["parameters"] = row["parameters"]
+    vector["secrets"] = [secret, *row.get("more", [])] if secret else row["more"]
+    vector["request"] = {
+        "method": row.get("method", "POST"),
+        "url": row.get("url", f"/shop/{row['to']}"),
+        "headers": [["Content-Type", content_type]] * bool(content_type) + [[name, value] for name, value in headers.items()],
+        "body": body,
+    }
+    vector["expect"] = row["expect"]
+    write(row["to"], "derived-" + row["name"], vector)
+
+
+def event(kind, id=None, time=None):
+    return {"event": kind, "id": id, **({"time": time} if time else {})}
+
+
+def greeting(body="", content_type=None, status=200):
+    answer = {"status": status, **({"contentType": content_type} if content_type else {}), "body": body}
+    return {"handshake": True, "answer": answer}
+
+
+FORM = "application/x-www-form-urlencoded"
+LAST = "2026-11-23T23:59:58Z"
+
+
+def digest(key, text):
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).digest()
+
+
+ASANA = dict(to="asana", page="developers.asana.com, webhooks guide", secret="b537207f20cbfa02357cf448134da559e8bd39d6", header="X-Hook-Signature", signed="{body}")
+CALENDLY = dict(to="calendly", page="developer.calendly.com, webhook signatures", secret="oracle calendly signing key", header="Calendly-Webhook-Signature", signed="{t}.{body}", value="t={t},v1={sig}")
+CLICKUP = dict(to="clickup", page="developer.clickup.com, webhook signature", secret="ORACLECLICKUPSECRET", header="X-Signature", signed="{body}")
+SNYK = dict(to="snyk", page="docs.snyk.io, validating payloads", secret="oracle snyk secret", header="X-Hub-Signature", value="sha256={sig}", signed="{body}")
+GHOST = dict(to="ghost", page="TryGhost/Ghost, webhook-trigger.js", secret="oracle ghost secret", t=MS, header="X-Ghost-Signature", value="sha256={sig}, t={t}", signed="{body}{t}")
+INFISICAL = dict(to="infisical", page="Infisical/infisical, webhook-fns.ts", secret="oracle infisical secret", t=MS - 500, header="X-Infisical-Signature", value="t={t};{sig}", signed="{body}")
+STATSIG = dict(to="statsig", page="docs.statsig.com, event webhook", secret="webhook-oracle", t=MS, header="X-Statsig-Signature", value="v0={sig}", signed="v0:{t}:{body}", headers={"X-Statsig-Request-Timestamp": "{t}"})
+X = dict(to="x-twitter", page="docs.x.com, webhooks quickstart", secret="oracle x consumer secret")
+X_EVENT = dict(X, encoding="base64", header="x-twitter-webhooks-signature", value="sha256={sig}", signed="{body}")
+LINKEDIN = dict(to="linkedin", page="learn.microsoft.com, LinkedIn webhook validation", secret="oracle linkedin client secret")
+STREAM = dict(to="cloudflare-stream", page="developers.cloudflare.com, Stream webhooks", secret="85011ed3a913c6ad5f9cf6c5573cc0a7", header="Webhook-Signature", value="time={t},sig1={sig}", signed="{t}.{body}")
+TAILSCALE = dict(to="tailscale", page="tailscale/tailscale, docs/webhooks", secret="tskey-webhook-oracle", header="Tailscale-Webhook-Signature", value="t={t},v1={sig}", signed="{t}.{body}")
+DBT = dict(to="dbt-cloud", page="docs.getdbt.com, webhooks", secret="oracle dbt secret token", header="Authorization", signed="{body}")
+CAL = dict(to="cal-com", page="calcom/cal.com, sendPayload.ts", secret="oracle cal secret", header="X-Cal-Signature-256", signed="{body}")
+SUPABASE = dict(to="supabase-db", page="supabase.com, database webhooks", secret="oracle-database-webhook-token")
+CLOUDEVENTS = dict(to="cloudevents-webhook", page="cloudevents/spec, http-webhook.md", secret="oracle-cloudevents-token")
+OUTPOST = dict(to="outpost", page="hookdeck/outpost, webhook destinations", secret="whsec_0a1b2c3d4e5f60718293a4b5c6d7e8f9", signed="{body}", header="x-outpost-signature", value="v0={sig}")
+FLAGSMITH = dict(to="flagsmith", page="Flagsmith/flagsmith, webhooks.py", secret="oracle flagsmith secret", header="X-Flagsmith-Signature", signed="{body}")
+ABLY = dict(to="ably", page="ably.com, webhook security", secret="oracleAblyKeySecret", encoding="base64", header="X-Ably-Signature", signed="{body}", headers={"X-Ably-Key": "app.key", "X-Ably-Version": "1.2"})
+TWITCH = dict(to="twitch", page="dev.twitch.tv, handling webhook events", secret="oracle twitch secret", t="2026-11-23T23:59:59.123456789Z", header="Twitch-Eventsub-Message-Signature", value="sha256={sig}", signed="{id}{t}{body}")
+FORMSTACK = dict(to="formstack", page="n8n-nodes-base 2.41.2, Formstack trigger", secret="oracle formstack key", header="X-FS-Signature", value="sha256={sig}", signed="{body}")
+SURVEYMONKEY = dict(to="surveymonkey", page="n8n-nodes-base 2.41.2, SurveyMonkey trigger", secret="oracle surveymonkey secret", parameters={"clientId": "oracleClient"})
+TYPEFORM = dict(to="typeform", page="n8n-nodes-base 2.41.2, Typeform trigger", secret="oracle typeform secret", encoding="base64", header="Typeform-Signature", value="sha256={sig}", signed="{body}")
+TRELLO = dict(to="trello", page="n8n-nodes-base 2.41.2, Trello trigger", secret="oracle trello app secret", url="/shop/endpoint")
+
+
+def change(user, action, kind, gid):
+    return {"user": {"gid": user}, "created_at": "2026-11-23T23:59:58.000Z", "action": action, "resource": {"gid": gid, "resource_type": kind}, "parent": None}
+
+
+def twitch(id, kind, **fields):
+    headers = {"Twitch-Eventsub-Message-Id": "{id}", "Twitch-Eventsub-Message-Timestamp": "{t}", "Twitch-Eventsub-Message-Type": kind, "Twitch-Eventsub-Subscription-Type": "channel.follow"}
+    subscription = {"id": "s1", "status": "enabled", "type": "channel.follow", "version": "2", "condition": {"broadcaster_user_id": "1"}}
+    return dict(TWITCH, values={"id": id}, headers=headers, body={**fields, "subscription": subscription})
+
+
+CHALLENGE = "890e4665-4dfe-4ab1-b689-ed553bceeed0"
+CRC = "oracle-crc_token-0123456789"
+
+ROWS = [
+    dict(ASANA, name="task", body={"events": [change("7", "changed", "task", "100")]}, expect=event("task.changed", time=LAST)),
+    dict(ASANA, name="mixed-batch", body={"events": [change("7", "added", "task", "100"), change("7", "added", "story", "101")]}, expect=event(None, time=LAST)),
+    dict(ASANA, name="heartbeat", body={"events": []}, expect=event(None)),
+    dict(to="asana", name="handshake", page=ASANA["page"], secret=ASANA["secret"], headers={"X-Hook-Secret": "0123456789abcdef0123456789abcdef"}, body={}, expect=greeting()),
+    dict(CALENDLY, name="invitee", body={"event": "invitee.created", "created_at": "2026-11-23T23:59:58.000000Z", "payload": {"name": "Zoë ☃", "status": "active"}}, expect=event("invitee.created", time=LAST)),
+    dict(CALENDLY, name="canceled", body={"event": "invitee.canceled", "created_at": "2026-11-23T23:59:58.000000Z", "payload": {"email": "ada@example.com"}}, expect=event("invitee.canceled", time=LAST)),
+    dict(CLICKUP, name="task-updated", body={"event": "taskUpdated", "history_items": [{"id": "2800763136717140857", "type": 1, "field": "status", "comment": "größer"}], "task_id": "1vj37mc", "webhook_id": "7fa3ec74-69a8-4530-a251-8a13730bd204"}, expect=event("taskUpdated", "7fa3ec74-69a8-4530-a251-8a13730bd204.2800763136717140857")),
+    dict(CLICKUP, name="list-deleted", body={"event": "listDeleted", "list_id": "162641234", "webhook_id": "7fa3ec74-69a8-4530-a251-8a13730bd204"}, expect=event("listDeleted")),
+    dict(SNYK, name="project", headers={"X-Snyk-Event": "project_snapshot/v0", "X-Snyk-Transport-ID": "998fe884-0000-4000-8000-000000000001", "X-Snyk-Timestamp": "2026-11-23T23:59:58Z"}, body={"project": {"id": "p1", "name": "größer"}, "newIssues": [], "removedIssues": []}, expect=event("project_snapshot/v0", "998fe884-0000-4000-8000-000000000001")),
+    dict(SNYK, name="ping", headers={"X-Snyk-Event": "ping/v0", "X-Snyk-Transport-ID": "998fe884-0000-4000-8000-000000000002"}, body={"webhookId": "w1"}, expect=event("ping/v0", "998fe884-0000-4000-8000-000000000002")),
+    dict(GHOST, name="post", body={"post": {"current": {"id": "1", "title": "Größe ☀", "status": "published"}, "previous": {"status": "draft"}}}, expect=event("post")),
+    dict(GHOST, name="member", body={"member": {"current": {"id": "1", "email": "ada@example.com"}, "previous": {}}}, expect=event("member")),
+    dict(INFISICAL, name="modified", body={"event": "secrets.modified", "project": {"workspaceId": "w1", "projectName": "größer", "environment": "prod", "secretPath": "/"}, "timestamp": MS - 500}, expect=event("secrets.modified")),
+    dict(INFISICAL, name="slack-form", body={"text": "A secret value has been added or modified.", "timestamp": MS - 500}, expect=event(None)),
+    dict(STATSIG, name="gate", body={"data": [{"user": {"name": "Zoë"}, "timestamp": MS - 2000, "eventName": "statsig::config_change", "metadata": {"type": "Gate", "name": "lamp"}}]}, expect=event("statsig::config_change")),
+    dict(STATSIG, name="mixed-batch", body={"data": [{"eventName": "statsig::gate_exposure"}, {"eventName": "statsig::config_change"}]}, expect=event(None)),
+    dict(X_EVENT, name="tweet", body={"for_user_id": "2244994945", "tweet_create_events": [{"id_str": "1", "text": "größer ☀"}]}, expect=event("tweet_create_events")),
+    dict(X_EVENT, name="direct-message", body={"for_user_id": "2244994945", "direct_message_events": [{"type": "message_create", "id": "954491830116155396"}]}, expect=event("direct_message_events")),
+    dict(X, name="crc", method="GET", url=f"/shop/x-twitter?crc_token={CRC}", type=None, expect=greeting(compact({"response_token": "sha256=" + base64.b64encode(digest(X["secret"], CRC)).decode()}), "application/json")),
+    dict(LINKEDIN, name="action", header="X-LI-Signature", signed="hmacsha256={body}", body={"type": "ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS", "notificationId": 4110, "organizationalEntity": "urn:li:organization:1", "text": "größer"}, expect=event("ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS", "4110")),
+    dict(LINKEDIN, name="challenge", method="GET", url=f"/shop/linkedin?challengeCode={CHALLENGE}", type=None, expect=greeting(compact({"challengeCode": CHALLENGE, "challengeResponse": digest(LINKEDIN["secret"], CHALLENGE).hex()}), "application/json")),
+    dict(STREAM, name="ready", body={"uid": "6b9e68b07dfee8cc2d116e4c51d6a957", "readyToStream": True, "status": {"state": "ready", "pctComplete": "100.000000"}, "meta": {"name": "größer.mp4"}, "modified": "2026-11-23T23:59:58.000000Z"}, expect=event("ready", "6b9e68b07dfee8cc2d116e4c51d6a957.2026-11-23T23:59:58.000000Z", LAST)),
+    dict(STREAM, name="error", body={"uid": "6b9e68b07dfee8cc2d116e4c51d6a957", "readyToStream": False, "status": {"state": "error", "errReasonCode": "ERR_MALFORMED_VIDEO"}, "modified": "2026-11-23T23:59:58Z"}, expect=event("error", "6b9e68b07dfee8cc2d116e4c51d6a957.2026-11-23T23:59:58Z", LAST)),
+    dict(TAILSCALE, name="node", body=[{"timestamp": "2026-11-23T23:59:58.000000Z", "version": 1, "type": "nodeCreated", "tailnet": "example.com", "message": "Node größer created", "data": {"nodeID": "n1"}}], expect=event("nodeCreated", time=LAST)),
+    dict(TAILSCALE, name="rotated", value="t={t},v1=" + "0" * 64 + ",v1={sig}", body=[{"timestamp": "2026-11-23T23:59:58Z", "type": "nodeCreated"}, {"timestamp": "2026-11-23T23:59:57Z", "type": "policyUpdate"}], expect=event(None)),
+    dict(DBT, name="completed", body={"accountId": 1, "eventId": "wev_oracle1", "timestamp": "2026-11-23T23:59:58.000000000Z", "eventType": "job.run.completed", "webhookName": "größer", "data": {"jobId": "1", "runStatus": "Success"}}, expect=event("job.run.completed", "wev_oracle1", LAST)),
+    dict(DBT, name="errored", body={"accountId": 1, "eventId": "wev_oracle2", "timestamp": "2026-11-23T23:59:58Z", "eventType": "job.run.errored", "data": {"jobId": "1"}}, expect=event("job.run.errored", "wev_oracle2", LAST)),
+    dict(CAL, name="booking", body={"triggerEvent": "BOOKING_CREATED", "createdAt": "2026-11-23T23:59:58.000Z", "payload": {"title": "30 min — Zoë ☃", "uid": "u1"}}, expect=event("BOOKING_CREATED", time=LAST)),
+    dict(CAL, name="template-form", type=FORM, body=urlencode({"title": "30 min & more", "uid": "u1"}), expect=event(None)),
+    dict(SUPABASE, name="insert", headers={"Authorization": f"Bearer {SUPABASE['secret']}"}, body={"type": "INSERT", "table": "orders", "schema": "public", "record": {"id": 1, "note": "größer"}, "old_record": None}, expect=event("orders.INSERT")),
+    dict(SUPABASE, name="own-header", parameters={"header": "X-Webhook-Token"}, headers={"X-Webhook-Token": SUPABASE["secret"]}, body={"type": "DELETE", "table": "orders", "schema": "public", "record": None, "old_record": {"id": 1}}, expect=event("orders.DELETE")),
+    dict(CLOUDEVENTS, name="binary", headers={"Authorization": f"Bearer {CLOUDEVENTS['secret']}", "ce-specversion": "1.0", "ce-type": "com.example.lamp.lit", "ce-source": "/lamps", "ce-id": "A234-1"}, body={"brightness": 7}, expect=event("com.example.lamp.lit", "/lamps#A234-1")),
+    dict(CLOUDEVENTS, name="structured", type="application/cloudevents+json", headers={"Authorization": f"Bearer {CLOUDEVENTS['secret']}"}, body={"specversion": "1.0", "type": "com.example.lamp.lit", "source": "/lamps", "id": "A234-2", "data": {"name": "größer"}}, expect=event("com.example.lamp.lit", "/lamps#A234-2")),
+    dict(CLOUDEVENTS, name="batch", type="application/cloudevents-batch+json", url=f"/shop/cloudevents-webhook?access_token={CLOUDEVENTS['secret']}", body=[{"specversion": "1.0", "type": "a", "source": "/s", "id": "1"}, {"specversion": "1.0", "type": "b", "source": "/s", "id": "2"}], expect=event(None)),
+    dict(CLOUDEVENTS, name="abuse-protection", method="OPTIONS", type=None, headers={"WebHook-Request-Origin": "eventemitter.example.com"}, expect=greeting()),
+    dict(OUTPOST, name="event", headers={"x-outpost-event-id": "evt_oracle1", "x-outpost-topic": "user.created", "x-outpost-timestamp": "2026-11-24T00:00:00Z"}, body={"user_id": "u1", "name": "Zoë"}, expect=event("user.created", "evt_oracle1")),
+    dict(OUTPOST, name="rotated", value="v0=" + "0" * 64 + ",{sig}", headers={"x-outpost-event-id": "evt_oracle2", "x-outpost-topic": "user.deleted"}, body={"user_id": "u1"}, expect=event("user.deleted", "evt_oracle2")),
+    dict(OUTPOST, name="own-prefix", parameters={"prefix": "x-acme-"}, header="x-acme-signature", headers={"x-acme-event-id": "evt_oracle3", "x-acme-topic": "lamp.lit"}, body={"lamp": 7}, expect=event("lamp.lit", "evt_oracle3")),
+    dict(FLAGSMITH, name="flag", body={"data": {"changed_by": "zoë@example.com", "new_state": {"enabled": True, "feature": {"name": "lamp"}}, "timestamp": "2026-11-23T23:59:58.000000Z"}, "event_type": "FLAG_UPDATED"}, expect=event("FLAG_UPDATED", time=LAST)),
+    dict(FLAGSMITH, name="audit", body={"data": {"log": "Flag state updated", "related_object_id": 1}, "event_type": "AUDIT_LOG_CREATED"}, expect=event("AUDIT_LOG_CREATED")),
+    dict(ABLY, name="message", body={"items": [{"webhookId": "w1", "source": "channel.message", "serial": "a7bcdEFghIjklm123456789:4", "timestamp": MS, "name": "channel.message", "data": {"channelId": "größer"}}]}, expect=event("channel.message", "a7bcdEFghIjklm123456789:4")),
+    dict(ABLY, name="batch", body={"items": [{"source": "channel.message", "serial": "a:1"}, {"source": "channel.message", "serial": "a:2"}]}, expect=event("channel.message")),
+    dict(twitch("e76c6bd4-0000-4000-8000-000000000001", "notification", event={"user_name": "größer"}), name="follow", expect=event("channel.follow", "e76c6bd4-0000-4000-8000-000000000001")),
+    dict(twitch("e76c6bd4-0000-4000-8000-000000000002", "revocation"), name="revocation", expect=event("channel.follow", "e76c6bd4-0000-4000-8000-000000000002")),
+    dict(twitch("e76c6bd4-0000-4000-8000-000000000003", "webhook_callback_verification", challenge="pogchamp-kappa-360noscope-vohiyo"), name="challenge", expect=greeting("pogchamp-kappa-360noscope-vohiyo", "text/plain")),
+    dict(FORMSTACK, name="form", type=FORM, body=urlencode({"FormID": "1", "UniqueID": "100001", "Name": "Zoë & co"}), expect=event(None, "100001")),
+    dict(FORMSTACK, name="json", body={"FormID": "1", "UniqueID": "100002", "Name": {"first": "Zoë"}}, expect=event(None, "100002")),
+    dict(SURVEYMONKEY, name="response", hash="sha1", encoding="base64", key=f"oracleClient&{SURVEYMONKEY['secret']}", header="Sm-Signature", signed="{body}", body={"name": "größer", "filter_type": "survey", "event_type": "response_completed", "event_id": "10027923456", "object_type": "response", "object_id": "1", "event_datetime": "2026-11-23T23:59:58.000000+00:00"}, expect=event("response_completed", "10027923456")),
+    dict(SURVEYMONKEY, name="check", method="HEAD", type=None, expect=greeting()),
+    dict(TYPEFORM, name="response", body={"event_id": "LtWXD3crgy", "event_type": "form_response", "form_response": {"form_id": "lT4Z3j", "token": "a3a12ec6", "submitted_at": "2026-11-23T23:59:58Z", "answers": [{"type": "text", "text": "größer ☀"}]}}, expect=event("form_response", "LtWXD3crgy", LAST)),
+    dict(TRELLO, name="card", hash="sha1", encoding="base64", header="X-Trello-Webhook", signed="{body}{url}", body={"action": {"id": "51f9424bcd6e040f3c002412", "type": "updateCard", "date": "2026-11-23T23:59:58.000Z", "data": {"card": {"name": "größer"}}}, "model": {"id": "m1"}}, expect=event("updateCard", "51f9424bcd6e040f3c002412", LAST)),
+    dict(TRELLO, name="check", method="HEAD", type=None, expect=greeting()),
+]
+
+if __name__ == "__main__":
+    for row in ROWS:
+        make(row)
