@@ -1,6 +1,7 @@
 """Content, forms, social, health, data, flags and standards: requests computed here from what the providers' pages say.
 
-They prove that jethook does what we read, not that the provider does. One row a request; `derived` is the kind of all.
+They prove that jethook does what we read, not that the provider does. One row a request. A row with `source` came out of the
+provider's own program, or went into it, exactly as it is made here: the program is named, and not run here.
 """
 
 import base64
@@ -42,7 +43,8 @@ def make(row):
         signature = ENCODE[row.get("encoding", "hex")](raw)
         headers[row["header"]] = fill(row.get("value", "{sig}"), {**values, "sig": signature})
     content_type = row.get("type", "application/json")
-    vector = {"from": {"kind": "derived", "name": row["page"], "date": DATE}, "now": NOW}
+    kind, source = row.get("source", ("derived", row["page"]))
+    vector = {"from": {"kind": kind, "name": source, "date": DATE}, "now": NOW}
     if "parameters" in row:
         vector["parameters"] = row["parameters"]
     vector["secrets"] = [secret, *row.get("more", [])] if secret else row["more"]
@@ -53,7 +55,7 @@ def make(row):
         "body": body,
     }
     vector["expect"] = row["expect"]
-    write(row["to"], "derived-" + row["name"], vector)
+    write(row["to"], f"{kind}-{row['name']}", vector)
 
 
 def event(kind, id=None, time=None):
@@ -78,6 +80,7 @@ CALENDLY = dict(to="calendly", page="developer.calendly.com, webhook signatures"
 CLICKUP = dict(to="clickup", page="developer.clickup.com, webhook signature", secret="ORACLECLICKUPSECRET", header="X-Signature", signed="{body}")
 SNYK = dict(to="snyk", page="docs.snyk.io, validating payloads", secret="oracle snyk secret", header="X-Hub-Signature", value="sha256={sig}", signed="{body}")
 GHOST = dict(to="ghost", page="TryGhost/Ghost, webhook-trigger.js", secret="oracle ghost secret", t=MS, header="X-Ghost-Signature", value="sha256={sig}, t={t}", signed="{body}{t}")
+GHOST_TRIGGER = ("sender", "ghost 6.65.0 (npm), webhook-trigger.js")
 INFISICAL = dict(to="infisical", page="Infisical/infisical, webhook-fns.ts", secret="oracle infisical secret", t=MS - 500, header="X-Infisical-Signature", value="t={t};{sig}", signed="{body}")
 STATSIG = dict(to="statsig", page="docs.statsig.com, event webhook", secret="webhook-oracle", t=MS, header="X-Statsig-Signature", value="v0={sig}", signed="v0:{t}:{body}", headers={"X-Statsig-Request-Timestamp": "{t}"})
 X = dict(to="x-twitter", page="docs.x.com, webhooks quickstart", secret="oracle x consumer secret")
@@ -85,12 +88,15 @@ X_EVENT = dict(X, encoding="base64", header="x-twitter-webhooks-signature", valu
 LINKEDIN = dict(to="linkedin", page="learn.microsoft.com, LinkedIn webhook validation", secret="oracle linkedin client secret")
 STREAM = dict(to="cloudflare-stream", page="developers.cloudflare.com, Stream webhooks", secret="85011ed3a913c6ad5f9cf6c5573cc0a7", header="Webhook-Signature", value="time={t},sig1={sig}", signed="{t}.{body}")
 TAILSCALE = dict(to="tailscale", page="tailscale/tailscale, docs/webhooks", secret="tskey-webhook-oracle", header="Tailscale-Webhook-Signature", value="t={t},v1={sig}", signed="{t}.{body}")
+TAILSCALE_EXAMPLE = ("sdk", "tailscale/tailscale de9ec7ee2, docs/webhooks/example.go (accepts)")
 DBT = dict(to="dbt-cloud", page="docs.getdbt.com, webhooks", secret="oracle dbt secret token", header="Authorization", signed="{body}")
 CAL = dict(to="cal-com", page="calcom/cal.com, sendPayload.ts", secret="oracle cal secret", header="X-Cal-Signature-256", signed="{body}")
 SUPABASE = dict(to="supabase-db", page="supabase.com, database webhooks", secret="oracle-database-webhook-token")
 CLOUDEVENTS = dict(to="cloudevents-webhook", page="cloudevents/spec, http-webhook.md", secret="oracle-cloudevents-token")
 OUTPOST = dict(to="outpost", page="hookdeck/outpost, webhook destinations", secret="whsec_0a1b2c3d4e5f60718293a4b5c6d7e8f9", signed="{body}", header="x-outpost-signature", value="v0={sig}")
+OUTPOST_SIGNER = ("sender", "hookdeck/outpost v1.2.0-10-gf67ae011, its signature manager")
 FLAGSMITH = dict(to="flagsmith", page="Flagsmith/flagsmith, webhooks.py", secret="oracle flagsmith secret", header="X-Flagsmith-Signature", signed="{body}")
+FLAGSMITH_SIGNER = ("sender", "Flagsmith/flagsmith 2.265.0, core.signing")
 ABLY = dict(to="ably", page="ably.com, webhook security", secret="oracleAblyKeySecret", encoding="base64", header="X-Ably-Signature", signed="{body}", headers={"X-Ably-Key": "app.key", "X-Ably-Version": "1.2"})
 TWITCH = dict(to="twitch", page="dev.twitch.tv, handling webhook events", secret="oracle twitch secret", t="2026-11-23T23:59:59.123456789Z", header="Twitch-Eventsub-Message-Signature", value="sha256={sig}", signed="{id}{t}{body}")
 FORMSTACK = dict(to="formstack", page="n8n-nodes-base 2.41.2, Formstack trigger", secret="oracle formstack key", header="X-FS-Signature", value="sha256={sig}", signed="{body}")
@@ -123,8 +129,8 @@ ROWS = [
     dict(CLICKUP, name="list-deleted", body={"event": "listDeleted", "list_id": "162641234", "webhook_id": "7fa3ec74-69a8-4530-a251-8a13730bd204"}, expect=event("listDeleted")),
     dict(SNYK, name="project", headers={"X-Snyk-Event": "project_snapshot/v0", "X-Snyk-Transport-ID": "998fe884-0000-4000-8000-000000000001", "X-Snyk-Timestamp": "2026-11-23T23:59:58Z"}, body={"project": {"id": "p1", "name": "größer"}, "newIssues": [], "removedIssues": []}, expect=event("project_snapshot/v0", "998fe884-0000-4000-8000-000000000001")),
     dict(SNYK, name="ping", headers={"X-Snyk-Event": "ping/v0", "X-Snyk-Transport-ID": "998fe884-0000-4000-8000-000000000002"}, body={"webhookId": "w1"}, expect=event("ping/v0", "998fe884-0000-4000-8000-000000000002")),
-    dict(GHOST, name="post", body={"post": {"current": {"id": "1", "title": "Größe ☀", "status": "published"}, "previous": {"status": "draft"}}}, expect=event("post")),
-    dict(GHOST, name="member", body={"member": {"current": {"id": "1", "email": "ada@example.com"}, "previous": {}}}, expect=event("member")),
+    dict(GHOST, source=GHOST_TRIGGER, name="post", headers={"Content-Version": "v6.65"}, body={"event": "post.published", "post": {"current": {"id": "63f0a1", "title": "Größe — ☀", "status": "published"}, "previous": {"status": "draft"}}}, expect=event("post.published")),
+    dict(GHOST, name="before-event", body={"member": {"current": {"id": "1", "email": "ada@example.com"}, "previous": {}}}, expect=event("member")),
     dict(INFISICAL, name="modified", body={"event": "secrets.modified", "project": {"workspaceId": "w1", "projectName": "größer", "environment": "prod", "secretPath": "/"}, "timestamp": MS - 500}, expect=event("secrets.modified")),
     dict(INFISICAL, name="slack-form", body={"text": "A secret value has been added or modified.", "timestamp": MS - 500}, expect=event(None)),
     dict(STATSIG, name="gate", body={"data": [{"user": {"name": "Zoë"}, "timestamp": MS - 2000, "eventName": "statsig::config_change", "metadata": {"type": "Gate", "name": "lamp"}}]}, expect=event("statsig::config_change")),
@@ -136,8 +142,8 @@ ROWS = [
     dict(LINKEDIN, name="challenge", method="GET", url=f"/shop/linkedin?challengeCode={CHALLENGE}", type=None, expect=greeting(compact({"challengeCode": CHALLENGE, "challengeResponse": digest(LINKEDIN["secret"], CHALLENGE).hex()}), "application/json")),
     dict(STREAM, name="ready", body={"uid": "6b9e68b07dfee8cc2d116e4c51d6a957", "readyToStream": True, "status": {"state": "ready", "pctComplete": "100.000000"}, "meta": {"name": "größer.mp4"}, "modified": "2026-11-23T23:59:58.000000Z"}, expect=event("ready", "6b9e68b07dfee8cc2d116e4c51d6a957.2026-11-23T23:59:58.000000Z", LAST)),
     dict(STREAM, name="error", body={"uid": "6b9e68b07dfee8cc2d116e4c51d6a957", "readyToStream": False, "status": {"state": "error", "errReasonCode": "ERR_MALFORMED_VIDEO"}, "modified": "2026-11-23T23:59:58Z"}, expect=event("error", "6b9e68b07dfee8cc2d116e4c51d6a957.2026-11-23T23:59:58Z", LAST)),
-    dict(TAILSCALE, name="node", body=[{"timestamp": "2026-11-23T23:59:58.000000Z", "version": 1, "type": "nodeCreated", "tailnet": "example.com", "message": "Node größer created", "data": {"nodeID": "n1"}}], expect=event("nodeCreated", time=LAST)),
-    dict(TAILSCALE, name="rotated", value="t={t},v1=" + "0" * 64 + ",v1={sig}", body=[{"timestamp": "2026-11-23T23:59:58Z", "type": "nodeCreated"}, {"timestamp": "2026-11-23T23:59:57Z", "type": "policyUpdate"}], expect=event(None)),
+    dict(TAILSCALE, source=TAILSCALE_EXAMPLE, name="node", body=[{"timestamp": "2026-11-23T23:59:58.000000Z", "version": 1, "type": "nodeCreated", "tailnet": "example.com", "message": "Node größer created", "data": {"nodeID": "n1"}}], expect=event("nodeCreated", time=LAST)),
+    dict(TAILSCALE, source=TAILSCALE_EXAMPLE, name="rotated", value="t={t},v1=" + "0" * 64 + ",v1={sig}", body=[{"timestamp": "2026-11-23T23:59:58Z", "type": "nodeCreated"}, {"timestamp": "2026-11-23T23:59:57Z", "type": "policyUpdate"}], expect=event(None)),
     dict(DBT, name="completed", body={"accountId": 1, "eventId": "wev_oracle1", "timestamp": "2026-11-23T23:59:58.000000000Z", "eventType": "job.run.completed", "webhookName": "größer", "data": {"jobId": "1", "runStatus": "Success"}}, expect=event("job.run.completed", "wev_oracle1", LAST)),
     dict(DBT, name="errored", body={"accountId": 1, "eventId": "wev_oracle2", "timestamp": "2026-11-23T23:59:58Z", "eventType": "job.run.errored", "data": {"jobId": "1"}}, expect=event("job.run.errored", "wev_oracle2", LAST)),
     dict(CAL, name="booking", body={"triggerEvent": "BOOKING_CREATED", "createdAt": "2026-11-23T23:59:58.000Z", "payload": {"title": "30 min — Zoë ☃", "uid": "u1"}}, expect=event("BOOKING_CREATED", time=LAST)),
@@ -148,11 +154,11 @@ ROWS = [
     dict(CLOUDEVENTS, name="structured", type="application/cloudevents+json", headers={"Authorization": f"Bearer {CLOUDEVENTS['secret']}"}, body={"specversion": "1.0", "type": "com.example.lamp.lit", "source": "/lamps", "id": "A234-2", "data": {"name": "größer"}}, expect=event("com.example.lamp.lit", "/lamps#A234-2")),
     dict(CLOUDEVENTS, name="batch", type="application/cloudevents-batch+json", url=f"/shop/cloudevents-webhook?access_token={CLOUDEVENTS['secret']}", body=[{"specversion": "1.0", "type": "a", "source": "/s", "id": "1"}, {"specversion": "1.0", "type": "b", "source": "/s", "id": "2"}], expect=event(None)),
     dict(CLOUDEVENTS, name="abuse-protection", method="OPTIONS", type=None, headers={"WebHook-Request-Origin": "eventemitter.example.com"}, expect=greeting()),
-    dict(OUTPOST, name="event", headers={"x-outpost-event-id": "evt_oracle1", "x-outpost-topic": "user.created", "x-outpost-timestamp": "2026-11-24T00:00:00Z"}, body={"user_id": "u1", "name": "Zoë"}, expect=event("user.created", "evt_oracle1")),
-    dict(OUTPOST, name="rotated", value="v0=" + "0" * 64 + ",{sig}", headers={"x-outpost-event-id": "evt_oracle2", "x-outpost-topic": "user.deleted"}, body={"user_id": "u1"}, expect=event("user.deleted", "evt_oracle2")),
+    dict(OUTPOST, source=OUTPOST_SIGNER, name="event", headers={"x-outpost-event-id": "evt_oracle1", "x-outpost-topic": "user.created", "x-outpost-timestamp": "2026-11-24T00:00:00Z"}, body={"user_id": "u1", "name": "Zoë"}, expect=event("user.created", "evt_oracle1")),
+    dict(OUTPOST, source=OUTPOST_SIGNER, name="rotated", value="v0=cf6ec63b80dfbc9c8000baac0f6abbedec37822c4a6b794a9331cf3772067d8b,{sig}", headers={"x-outpost-event-id": "evt_oracle2", "x-outpost-topic": "user.created"}, body={"user_id": "u1", "name": "Zoë"}, expect=event("user.created", "evt_oracle2")),
     dict(OUTPOST, name="own-prefix", parameters={"prefix": "x-acme-"}, header="x-acme-signature", headers={"x-acme-event-id": "evt_oracle3", "x-acme-topic": "lamp.lit"}, body={"lamp": 7}, expect=event("lamp.lit", "evt_oracle3")),
-    dict(FLAGSMITH, name="flag", body={"data": {"changed_by": "zoë@example.com", "new_state": {"enabled": True, "feature": {"name": "lamp"}}, "timestamp": "2026-11-23T23:59:58.000000Z"}, "event_type": "FLAG_UPDATED"}, expect=event("FLAG_UPDATED", time=LAST)),
-    dict(FLAGSMITH, name="audit", body={"data": {"log": "Flag state updated", "related_object_id": 1}, "event_type": "AUDIT_LOG_CREATED"}, expect=event("AUDIT_LOG_CREATED")),
+    dict(FLAGSMITH, source=FLAGSMITH_SIGNER, name="flag", body={"data": {"changed_by": "zoë@example.com", "new_state": {"enabled": True, "feature": {"name": "lamp"}}, "timestamp": "2026-11-23T23:59:58.000000Z"}, "event_type": "FLAG_UPDATED"}, expect=event("FLAG_UPDATED", time=LAST)),
+    dict(FLAGSMITH, source=FLAGSMITH_SIGNER, name="audit", body={"data": {"log": "Flag state updated", "related_object_id": 1}, "event_type": "AUDIT_LOG_CREATED"}, expect=event("AUDIT_LOG_CREATED")),
     dict(ABLY, name="message", body={"items": [{"webhookId": "w1", "source": "channel.message", "serial": "a7bcdEFghIjklm123456789:4", "timestamp": MS, "name": "channel.message", "data": {"channelId": "größer"}}]}, expect=event("channel.message", "a7bcdEFghIjklm123456789:4")),
     dict(ABLY, name="batch", body={"items": [{"source": "channel.message", "serial": "a:1"}, {"source": "channel.message", "serial": "a:2"}]}, expect=event("channel.message")),
     dict(twitch("e76c6bd4-0000-4000-8000-000000000001", "notification", event={"user_name": "größer"}), name="follow", expect=event("channel.follow", "e76c6bd4-0000-4000-8000-000000000001")),
