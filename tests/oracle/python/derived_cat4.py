@@ -104,6 +104,32 @@ SURVEYMONKEY = dict(to="surveymonkey", page="n8n-nodes-base 2.41.2, SurveyMonkey
 TYPEFORM = dict(to="typeform", page="n8n-nodes-base 2.41.2, Typeform trigger", secret="oracle typeform secret", encoding="base64", header="Typeform-Signature", value="sha256={sig}", signed="{body}")
 TRELLO = dict(to="trello", page="n8n-nodes-base 2.41.2, Trello trigger", secret="oracle trello app secret", url="/shop/endpoint")
 
+META = dict(to="meta", page="developers.facebook.com, webhooks", secret="oracle meta app secret", more=[{"use": "verifyToken", "value": "meatyhamhock"}])
+META_EVENT = dict(META, header="X-Hub-Signature-256", value="sha256={sig}", signed="{body}")
+DROPBOX = dict(to="dropbox", page="dropbox.com, webhooks", secret="oracledropboxsecret")
+AIRTABLE_KEY = b"jethook oracle, 32 bytes of key."
+AIRTABLE = dict(to="airtable", page="pyairtable, WebhookNotification", secret=base64.b64encode(AIRTABLE_KEY).decode(), key=AIRTABLE_KEY, header="X-Airtable-Content-MAC", value="hmac-sha256={sig}", signed="{body}")
+MONDAY = dict(to="monday", page="developer.monday.com, integration authorization", secret="oracle monday signing secret")
+STRAVA_TOKEN = "oracle-strava-url-token"
+STRAVA = dict(to="strava", page="developers.strava.com, webhooks", secret=STRAVA_TOKEN, more=[{"use": "verifyToken", "value": "STRAVA-oracle"}])
+FITBIT = dict(to="fitbit", page="dev.fitbit.com, using subscriptions", secret="oraclefitbitsecret", more=[{"use": "verifyToken", "value": "a1b2c3oracle"}])
+FITBIT_EVENT = dict(FITBIT, hash="sha1", encoding="base64", key="oraclefitbitsecret&", header="X-Fitbit-Signature", signed="{body}")
+OURA = dict(to="oura", page="cloud.ouraring.com, webhooks", secret="ORACLEOURASECRET", more=[{"use": "verifyToken", "value": "oracle-oura-token"}])
+OURA_EVENT = dict(OURA, encoding="hexUpper", header="x-oura-signature", signed="{t}{body}", headers={"x-oura-timestamp": "{t}"})
+PLANETSCALE = dict(to="planetscale", page="planetscale.com, webhooks", secret="oracle planetscale secret", header="X-PlanetScale-Signature", signed="{body}")
+LAUNCHDARKLY = dict(to="launchdarkly", page="launchdarkly.com, webhooks", secret="oracle launchdarkly secret", header="X-LD-Signature", signed="{body}")
+ATLAS = dict(to="mongodb-atlas", page="mongodb.com, alert basics", secret="oracle atlas secret", hash="sha1", encoding="base64", header="X-MMS-Signature", signed="{body}", headers={"X-MMS-Event": "alert.open"})
+DOPPLER = dict(to="doppler", page="docs.doppler.com, webhooks", secret="oracle doppler secret", header="X-Doppler-Signature", value="sha256={sig}", signed="{body}")
+FIVETRAN = dict(to="fivetran", page="fivetran.com, webhooks", secret="oracle fivetran secret", encoding="hexUpper", header="X-Fivetran-Signature-256", signed="{body}")
+TIKTOK = dict(to="tiktok", page="developers.tiktok.com, webhooks verification", secret="oracle tiktok client secret", header="TikTok-Signature", value="t={t},s={sig}", signed="{t}.{body}")
+TALLY = dict(to="tally", page="tally.so, webhooks", secret="oracle tally secret", encoding="base64", header="Tally-Signature", signed="{body}")
+CROWDSTRIKE = dict(to="crowdstrike", page="marketplace.crowdstrike.com, webhook", secret="oracle crowdstrike hmac secret key 01", t="2026-11-23T23:59:59Z", encoding="base64", header="X-CS-Primary-Signature", signed="{body}{t}", headers={"X-CS-Delivery-Timestamp": "{t}", "X-CS-Signature-Algorithm": "HmacSHA256"})
+HASURA = dict(to="hasura", page="hasura.io, event trigger payload", secret="oracle-hasura-token")
+FALCO = dict(to="falcosidekick", page="falcosecurity/falcosidekick, docs/outputs/webhook.md", secret="oracle-falco-token")
+MINIO = dict(to="aws-s3-compatible-minio", page="minio/minio, internal/event/target/webhook.go", secret="oracle-minio-token")
+TOPIC = "https://example.com/feed?kind=lamps"
+WEBSUB = dict(to="websub", page="w3.org, WebSub", secret="oracle websub secret", parameters={"topic": TOPIC})
+
 
 def change(user, action, kind, gid):
     return {"user": {"gid": user}, "created_at": "2026-11-23T23:59:58.000Z", "action": action, "resource": {"gid": gid, "resource_type": kind}, "parent": None}
@@ -113,6 +139,15 @@ def twitch(id, kind, **fields):
     headers = {"Twitch-Eventsub-Message-Id": "{id}", "Twitch-Eventsub-Message-Timestamp": "{t}", "Twitch-Eventsub-Message-Type": kind, "Twitch-Eventsub-Subscription-Type": "channel.follow"}
     subscription = {"id": "s1", "status": "enabled", "type": "channel.follow", "version": "2", "condition": {"broadcaster_user_id": "1"}}
     return dict(TWITCH, values={"id": id}, headers=headers, body={**fields, "subscription": subscription})
+
+
+def url64(raw):
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def token(key, claims):
+    text = ".".join(url64(compact(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    return f"{text}.{url64(digest(key, text))}"
 
 
 CHALLENGE = "890e4665-4dfe-4ab1-b689-ed553bceeed0"
@@ -171,6 +206,39 @@ ROWS = [
     dict(TYPEFORM, name="response", body={"event_id": "LtWXD3crgy", "event_type": "form_response", "form_response": {"form_id": "lT4Z3j", "token": "a3a12ec6", "submitted_at": "2026-11-23T23:59:58Z", "answers": [{"type": "text", "text": "größer ☀"}]}}, expect=event("form_response", "LtWXD3crgy", LAST)),
     dict(TRELLO, name="card", hash="sha1", encoding="base64", header="X-Trello-Webhook", signed="{body}{url}", body={"action": {"id": "51f9424bcd6e040f3c002412", "type": "updateCard", "date": "2026-11-23T23:59:58.000Z", "data": {"card": {"name": "größer"}}}, "model": {"id": "m1"}}, expect=event("updateCard", "51f9424bcd6e040f3c002412", LAST)),
     dict(TRELLO, name="check", method="HEAD", type=None, expect=greeting()),
+    dict(META_EVENT, name="feed", body={"object": "page", "entry": [{"id": "1", "time": NOW - 2, "changes": [{"field": "feed", "value": {"item": "status", "message": "größer"}}]}]}, expect=event("page.feed")),
+    dict(META_EVENT, name="message", body={"object": "instagram", "entry": [{"id": "1", "time": (NOW - 2) * 1000, "messaging": [{"sender": {"id": "7"}, "message": {"mid": "m1", "text": "\u2603"}}]}]}, expect=event("instagram")),
+    dict(META, name="verification", method="GET", type=None, url="/shop/meta?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=meatyhamhock", expect=greeting("1158201444", "text/plain")),
+    dict(DROPBOX, name="accounts", header="X-Dropbox-Signature", signed="{body}", body={"list_folder": {"accounts": ["dbid:AAH4f99T0taONIb-OurWxbNQ6ywGRopQngc"]}, "delta": {"users": [12345678]}}, expect=event(None)),
+    dict(DROPBOX, name="challenge", method="GET", type=None, url="/shop/dropbox?challenge=oracle_challenge-1", expect=greeting("oracle_challenge-1", "text/plain")),
+    dict(AIRTABLE, name="ping", body={"base": {"id": "appOracle"}, "webhook": {"id": "achOracle"}, "timestamp": "2026-11-23T23:59:58.000Z"}, expect=event(None, time=LAST)),
+    dict(MONDAY, name="created", headers={"Authorization": token(MONDAY["secret"], {"accountId": 1825528, "userId": 4012689, "aud": PUBLIC, "exp": NOW + 300, "iat": NOW})}, body={"event": {"type": "create_pulse", "triggerUuid": "d0e2a7cc7f4f", "triggerTime": "2026-11-23T23:59:58.000Z", "boardId": 1, "pulseName": "größer"}}, expect=event("create_pulse", "d0e2a7cc7f4f")),
+    dict(MONDAY, name="challenge", body={"challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"}, expect=greeting(compact({"challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"}), "application/json")),
+    dict(STRAVA, name="activity", url=f"/shop/strava/{STRAVA_TOKEN}", parameters={"subscriptionId": "120475"}, body={"aspect_type": "update", "event_time": NOW - 2, "object_id": 1360128428, "object_type": "activity", "owner_id": 134815, "subscription_id": 120475, "updates": {"title": "Läufe"}}, expect=event("activity.update", f"activity.1360128428.update.{NOW - 2}")),
+    dict(STRAVA, name="query-token", url=f"/shop/strava?token={STRAVA_TOKEN}", parameters={"subscriptionId": "120475"}, body={"aspect_type": "delete", "event_time": NOW - 2, "object_id": 7, "object_type": "activity", "owner_id": 134815, "subscription_id": 120475}, expect=event("activity.delete", f"activity.7.delete.{NOW - 2}")),
+    dict(STRAVA, name="validation", method="GET", type=None, url=f"/shop/strava/{STRAVA_TOKEN}?hub.verify_token=STRAVA-oracle&hub.challenge=15f7d1a91c1f40f8a748fd134752feb3&hub.mode=subscribe", expect=greeting(compact({"hub.challenge": "15f7d1a91c1f40f8a748fd134752feb3"}), "application/json")),
+    dict(FITBIT_EVENT, name="sleep", body=[{"collectionType": "sleep", "date": "2026-11-23", "ownerId": "184X36", "ownerType": "user", "subscriptionId": "2345"}], expect={**event("sleep"), "answer": {"status": 204, "body": ""}}),
+    dict(FITBIT_EVENT, name="mixed-batch", body=[{"collectionType": "sleep", "ownerId": "184X36"}, {"collectionType": "body", "ownerId": "184X36"}], expect={**event(None), "answer": {"status": 204, "body": ""}}),
+    dict(FITBIT, name="verify", method="GET", type=None, url="/shop/fitbit?verify=a1b2c3oracle", expect=greeting(status=204)),
+    dict(OURA_EVENT, name="sleep", body={"event_type": "update", "data_type": "sleep", "object_id": "o1", "event_time": "2026-11-23T23:59:58+00:00", "user_id": "u1"}, expect=event("sleep.update", time=LAST)),
+    dict(OURA, name="challenge", method="GET", type=None, url="/shop/oura?verification_token=oracle-oura-token&challenge=r4nd0m", expect=greeting(compact({"challenge": "r4nd0m"}), "application/json")),
+    dict(PLANETSCALE, name="branch", body={"timestamp": NOW - 2, "event": "branch.ready", "organization": "acme", "database": "shop", "resource": {"id": "b1", "name": "größer"}}, expect=event("branch.ready", time=LAST)),
+    dict(LAUNCHDARKLY, name="flag", body={"_id": "56c4d7bd1e2f", "date": MS - 2000, "kind": "flag", "name": "größer", "accesses": [{"action": "updateOn", "resource": "proj/shop:env/production:flag/lamp"}], "titleVerb": "turned on the flag"}, expect=event("flag.updateOn", "56c4d7bd1e2f", LAST)),
+    dict(LAUNCHDARKLY, name="project", body={"_id": "56c4d7bd1e30", "date": MS - 2000, "kind": "project"}, expect=event("project", "56c4d7bd1e30", LAST)),
+    dict(ATLAS, name="open", body={"id": "533dc40ae4b00835ff81eaee", "eventTypeName": "OUTSIDE_METRIC_THRESHOLD", "status": "OPEN", "created": "2026-11-23T23:59:50Z", "updated": "2026-11-23T23:59:58Z", "hostnameAndPort": "größer:27017"}, expect=event("OUTSIDE_METRIC_THRESHOLD", "533dc40ae4b00835ff81eaee.OPEN.2026-11-23T23:59:58Z", LAST)),
+    dict(DOPPLER, name="secrets", body={"type": "config.secrets.update", "config": {"name": "prd", "project": "shop"}, "diff": {"added": ["LAMP"]}, "workplace": {"name": "größer"}}, expect=event("config.secrets.update")),
+    dict(FIVETRAN, name="sync-end", body={"event": "sync_end", "created": "2026-11-23T23:59:58.638Z", "connector_type": "google_sheets", "connector_id": "assimilate_seem", "sync_id": "b4703f73-0000-4000-8000-000000000001", "data": {"status": "SUCCESSFUL"}}, expect=event("sync_end", time="2026-11-23T23:59:58.638Z")),
+    dict(TIKTOK, name="upload", body={"client_key": "bwo2m45353a6k85", "event": "video.publish.completed", "create_time": NOW - 2, "user_openid": "act.example", "content": compact({"share_id": "größer"})}, expect=event("video.publish.completed", time=LAST)),
+    dict(TALLY, name="response", body={"eventId": "a4cb511e-0000-4000-8000-000000000001", "eventType": "FORM_RESPONSE", "createdAt": "2026-11-23T23:59:58.000Z", "data": {"formName": "größer ☀", "fields": []}}, expect=event("FORM_RESPONSE", "a4cb511e-0000-4000-8000-000000000001", LAST)),
+    dict(CROWDSTRIKE, name="detection", body={"data": {"detections.severity": "High", "host": "größer"}, "meta": {"trigger_name": "Endpoint detection"}}, expect=event(None)),
+    dict(CROWDSTRIKE, name="secondary", header="X-CS-Secondary-Signature", body={"data": {"detections.severity": "Low"}}, expect=event(None)),
+    dict(HASURA, name="insert", headers={"Authorization": f"Bearer {HASURA['secret']}"}, body={"id": "85558393-c75d-4d2f-9c15-e80591b83894", "created_at": "2026-11-23T23:59:58.601701Z", "trigger": {"name": "insert_user_trigger"}, "table": {"schema": "public", "name": "users"}, "event": {"op": "INSERT", "data": {"old": None, "new": {"id": "42", "name": "Zoë"}}}}, expect=event("insert_user_trigger.INSERT", "85558393-c75d-4d2f-9c15-e80591b83894")),
+    dict(HASURA, name="own-header", parameters={"header": "X-Trigger-Token"}, headers={"X-Trigger-Token": HASURA["secret"]}, body={"id": "85558393-c75d-4d2f-9c15-e80591b83895", "trigger": {"name": "t"}, "event": {"op": "DELETE"}}, expect=event("t.DELETE", "85558393-c75d-4d2f-9c15-e80591b83895")),
+    dict(FALCO, name="rule", headers={"Authorization": FALCO["secret"]}, body={"uuid": "7b3d1bba-0000-4000-8000-000000000001", "output": "größer", "priority": "Debug", "rule": "Test rule", "time": "2026-11-23T23:59:58.746609046Z", "output_fields": {"proc.name": "falco"}}, expect=event("Test rule", "7b3d1bba-0000-4000-8000-000000000001")),
+    dict(FALCO, name="put", method="PUT", headers={"Authorization": f"Bearer {FALCO['secret']}"}, body={"uuid": "7b3d1bba-0000-4000-8000-000000000002", "rule": "Test rule"}, expect=event("Test rule", "7b3d1bba-0000-4000-8000-000000000002")),
+    dict(MINIO, name="put", headers={"Authorization": f"Bearer {MINIO['secret']}"}, body={"EventName": "s3:ObjectCreated:Put", "Key": "lamps/größer.jpg", "Records": [{"eventVersion": "2.0", "eventTime": "2026-11-23T23:59:58.000Z", "eventName": "s3:ObjectCreated:Put", "s3": {"bucket": {"name": "lamps"}, "object": {"key": "gr%C3%B6%C3%9Fer.jpg", "size": 7, "sequencer": "1812A0E8B7A0C5D1"}}}]}, expect=event("s3:ObjectCreated:Put", "s3:ObjectCreated:Put.1812A0E8B7A0C5D1")),
+    dict(WEBSUB, name="atom", type="application/atom+xml", header="X-Hub-Signature", value="sha256={sig}", signed="{body}", body='<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom"><title>größer</title></feed>\n', expect=event(None)),
+    dict(WEBSUB, name="subscribe", method="GET", type=None, url="/shop/websub?" + urlencode({"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.challenge": "oracle-challenge", "hub.lease_seconds": "864000"}), expect=greeting("oracle-challenge", "text/plain")),
 ]
 
 if __name__ == "__main__":
