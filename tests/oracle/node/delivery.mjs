@@ -1,7 +1,7 @@
 // Makes a vector of a POST in one call, and stops the clock that libraries look at.
 import { date, now, write } from "./vector.mjs";
 
-export { now };
+export { date, now };
 export const json = "application/json";
 export const form = "application/x-www-form-urlencoded";
 
