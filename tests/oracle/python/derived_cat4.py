@@ -75,6 +75,7 @@ def digest(key, text):
     return hmac.new(key.encode(), text.encode(), hashlib.sha256).digest()
 
 
+ASANA_SAMPLE = ("sdk", "Asana/devrel-examples 7f18334, webhooks-nodejs (accepts)")
 ASANA = dict(to="asana", page="developers.asana.com, webhooks guide", secret="b537207f20cbfa02357cf448134da559e8bd39d6", header="X-Hook-Signature", signed="{body}")
 CALENDLY = dict(to="calendly", page="developer.calendly.com, webhook signatures", secret="oracle calendly signing key", header="Calendly-Webhook-Signature", signed="{t}.{body}", value="t={t},v1={sig}")
 CLICKUP = dict(to="clickup", page="developer.clickup.com, webhook signature", secret="ORACLECLICKUPSECRET", header="X-Signature", signed="{body}")
@@ -106,9 +107,11 @@ TRELLO = dict(to="trello", page="n8n-nodes-base 2.41.2, Trello trigger", secret=
 
 META = dict(to="meta", page="developers.facebook.com, webhooks", secret="oracle meta app secret", more=[{"use": "verifyToken", "value": "meatyhamhock"}])
 META_EVENT = dict(META, header="X-Hub-Signature-256", value="sha256={sig}", signed="{body}")
+DROPBOX_SAMPLE = ("sdk", "dropbox/mdwebhook 1b32d5a (accepts)")
 DROPBOX = dict(to="dropbox", page="dropbox.com, webhooks", secret="oracledropboxsecret")
 AIRTABLE_KEY = b"jethook oracle, 32 bytes of key."
 AIRTABLE = dict(to="airtable", page="pyairtable, WebhookNotification", secret=base64.b64encode(AIRTABLE_KEY).decode(), key=AIRTABLE_KEY, header="X-Airtable-Content-MAC", value="hmac-sha256={sig}", signed="{body}")
+MONDAY_SAMPLE = ("sdk", "mondaycom/welcome-apps fd3c490, quickstart-integrations (accepts)")
 MONDAY = dict(to="monday", page="developer.monday.com, integration authorization", secret="oracle monday signing secret")
 STRAVA_TOKEN = "oracle-strava-url-token"
 STRAVA = dict(to="strava", page="developers.strava.com, webhooks", secret=STRAVA_TOKEN, more=[{"use": "verifyToken", "value": "STRAVA-oracle"}])
@@ -154,10 +157,10 @@ CHALLENGE = "890e4665-4dfe-4ab1-b689-ed553bceeed0"
 CRC = "oracle-crc_token-0123456789"
 
 ROWS = [
-    dict(ASANA, name="task", body={"events": [change("7", "changed", "task", "100")]}, expect=event("task.changed", time=LAST)),
-    dict(ASANA, name="mixed-batch", body={"events": [change("7", "added", "task", "100"), change("7", "added", "story", "101")]}, expect=event(None, time=LAST)),
-    dict(ASANA, name="heartbeat", body={"events": []}, expect=event(None)),
-    dict(to="asana", name="handshake", page=ASANA["page"], secret=ASANA["secret"], headers={"X-Hook-Secret": "0123456789abcdef0123456789abcdef"}, body={}, expect=greeting()),
+    dict(ASANA, source=ASANA_SAMPLE, name="task", body={"events": [change("7", "changed", "task", "100")]}, expect=event("task.changed", time=LAST)),
+    dict(ASANA, source=ASANA_SAMPLE, name="mixed-batch", body={"events": [change("7", "added", "task", "100"), change("7", "added", "story", "101")]}, expect=event(None, time=LAST)),
+    dict(ASANA, source=ASANA_SAMPLE, name="heartbeat", body={"events": []}, expect=event(None)),
+    dict(to="asana", source=ASANA_SAMPLE, name="handshake", page=ASANA["page"], secret=ASANA["secret"], headers={"X-Hook-Secret": "0123456789abcdef0123456789abcdef"}, body={}, expect=greeting()),
     dict(CALENDLY, name="invitee", body={"event": "invitee.created", "created_at": "2026-11-23T23:59:58.000000Z", "payload": {"name": "Zoë ☃", "status": "active"}}, expect=event("invitee.created", time=LAST)),
     dict(CALENDLY, name="canceled", body={"event": "invitee.canceled", "created_at": "2026-11-23T23:59:58.000000Z", "payload": {"email": "ada@example.com"}}, expect=event("invitee.canceled", time=LAST)),
     dict(CLICKUP, name="task-updated", body={"event": "taskUpdated", "history_items": [{"id": "2800763136717140857", "type": 1, "field": "status", "comment": "größer"}], "task_id": "1vj37mc", "webhook_id": "7fa3ec74-69a8-4530-a251-8a13730bd204"}, expect=event("taskUpdated", "7fa3ec74-69a8-4530-a251-8a13730bd204.2800763136717140857")),
@@ -209,10 +212,10 @@ ROWS = [
     dict(META_EVENT, name="feed", body={"object": "page", "entry": [{"id": "1", "time": NOW - 2, "changes": [{"field": "feed", "value": {"item": "status", "message": "größer"}}]}]}, expect=event("page.feed")),
     dict(META_EVENT, name="message", body={"object": "instagram", "entry": [{"id": "1", "time": (NOW - 2) * 1000, "messaging": [{"sender": {"id": "7"}, "message": {"mid": "m1", "text": "\u2603"}}]}]}, expect=event("instagram")),
     dict(META, name="verification", method="GET", type=None, url="/shop/meta?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=meatyhamhock", expect=greeting("1158201444", "text/plain")),
-    dict(DROPBOX, name="accounts", header="X-Dropbox-Signature", signed="{body}", body={"list_folder": {"accounts": ["dbid:AAH4f99T0taONIb-OurWxbNQ6ywGRopQngc"]}, "delta": {"users": [12345678]}}, expect=event(None)),
-    dict(DROPBOX, name="challenge", method="GET", type=None, url="/shop/dropbox?challenge=oracle_challenge-1", expect=greeting("oracle_challenge-1", "text/plain")),
+    dict(DROPBOX, source=DROPBOX_SAMPLE, name="accounts", header="X-Dropbox-Signature", signed="{body}", body={"list_folder": {"accounts": ["dbid:AAH4f99T0taONIb-OurWxbNQ6ywGRopQngc"]}, "delta": {"users": [12345678]}}, expect=event(None)),
+    dict(DROPBOX, source=DROPBOX_SAMPLE, name="challenge", method="GET", type=None, url="/shop/dropbox?challenge=oracle_challenge-1", expect=greeting("oracle_challenge-1", "text/plain")),
     dict(AIRTABLE, name="ping", body={"base": {"id": "appOracle"}, "webhook": {"id": "achOracle"}, "timestamp": "2026-11-23T23:59:58.000Z"}, expect=event(None, time=LAST)),
-    dict(MONDAY, name="created", headers={"Authorization": token(MONDAY["secret"], {"accountId": 1825528, "userId": 4012689, "aud": PUBLIC, "exp": NOW + 300, "iat": NOW})}, body={"event": {"type": "create_pulse", "triggerUuid": "d0e2a7cc7f4f", "triggerTime": "2026-11-23T23:59:58.000Z", "boardId": 1, "pulseName": "größer"}}, expect=event("create_pulse", "d0e2a7cc7f4f")),
+    dict(MONDAY, source=MONDAY_SAMPLE, name="created", headers={"Authorization": token(MONDAY["secret"], {"accountId": 1825528, "userId": 4012689, "aud": PUBLIC, "exp": NOW + 300, "iat": NOW})}, body={"event": {"type": "create_pulse", "triggerUuid": "d0e2a7cc7f4f", "triggerTime": "2026-11-23T23:59:58.000Z", "boardId": 1, "pulseName": "größer"}}, expect=event("create_pulse", "d0e2a7cc7f4f")),
     dict(MONDAY, name="challenge", body={"challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"}, expect=greeting(compact({"challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"}), "application/json")),
     dict(STRAVA, name="activity", url=f"/shop/strava/{STRAVA_TOKEN}", parameters={"subscriptionId": "120475"}, body={"aspect_type": "update", "event_time": NOW - 2, "object_id": 1360128428, "object_type": "activity", "owner_id": 134815, "subscription_id": 120475, "updates": {"title": "Läufe"}}, expect=event("activity.update", f"activity.1360128428.update.{NOW - 2}")),
     dict(STRAVA, name="query-token", url=f"/shop/strava?token={STRAVA_TOKEN}", parameters={"subscriptionId": "120475"}, body={"aspect_type": "delete", "event_time": NOW - 2, "object_id": 7, "object_type": "activity", "owner_id": 134815, "subscription_id": 120475}, expect=event("activity.delete", f"activity.7.delete.{NOW - 2}")),
