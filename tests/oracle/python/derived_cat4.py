@@ -85,6 +85,7 @@ GHOST_TRIGGER = ("sender", "ghost 6.65.0 (npm), webhook-trigger.js")
 INFISICAL = dict(to="infisical", page="Infisical/infisical, webhook-fns.ts", secret="oracle infisical secret", t=MS - 500, header="X-Infisical-Signature", value="t={t};{sig}", signed="{body}")
 STATSIG = dict(to="statsig", page="docs.statsig.com, event webhook", secret="webhook-oracle", t=MS, header="X-Statsig-Signature", value="v0={sig}", signed="v0:{t}:{body}", headers={"X-Statsig-Request-Timestamp": "{t}"})
 X = dict(to="x-twitter", page="docs.x.com, webhooks quickstart", secret="oracle x consumer secret")
+X_SAMPLE = ("sdk", "xdevplatform/account-activity-dashboard 565c0a5, helpers/security.js")
 X_EVENT = dict(X, encoding="base64", header="x-twitter-webhooks-signature", value="sha256={sig}", signed="{body}")
 LINKEDIN = dict(to="linkedin", page="learn.microsoft.com, LinkedIn webhook validation", secret="oracle linkedin client secret")
 STREAM = dict(to="cloudflare-stream", page="developers.cloudflare.com, Stream webhooks", secret="85011ed3a913c6ad5f9cf6c5573cc0a7", header="Webhook-Signature", value="time={t},sig1={sig}", signed="{t}.{body}")
@@ -122,6 +123,7 @@ OURA_EVENT = dict(OURA, encoding="hexUpper", header="x-oura-signature", signed="
 PLANETSCALE = dict(to="planetscale", page="planetscale.com, webhooks", secret="oracle planetscale secret", header="X-PlanetScale-Signature", signed="{body}")
 LAUNCHDARKLY = dict(to="launchdarkly", page="launchdarkly.com, webhooks", secret="oracle launchdarkly secret", header="X-LD-Signature", signed="{body}")
 ATLAS = dict(to="mongodb-atlas", page="mongodb.com, alert basics", secret="oracle atlas secret", hash="sha1", encoding="base64", header="X-MMS-Signature", signed="{body}", headers={"X-MMS-Event": "alert.open"})
+DOPPLER_SAMPLE = ("sdk", "DopplerUniversity/mandalorian-gifs-python d036826 (accepts)")
 DOPPLER = dict(to="doppler", page="docs.doppler.com, webhooks", secret="oracle doppler secret", header="X-Doppler-Signature", value="sha256={sig}", signed="{body}")
 FIVETRAN = dict(to="fivetran", page="fivetran.com, webhooks", secret="oracle fivetran secret", encoding="hexUpper", header="X-Fivetran-Signature-256", signed="{body}")
 TIKTOK = dict(to="tiktok", page="developers.tiktok.com, webhooks verification", secret="oracle tiktok client secret", header="TikTok-Signature", value="t={t},s={sig}", signed="{t}.{body}")
@@ -175,7 +177,7 @@ ROWS = [
     dict(STATSIG, name="mixed-batch", body={"data": [{"eventName": "statsig::gate_exposure"}, {"eventName": "statsig::config_change"}]}, expect=event(None)),
     dict(X_EVENT, name="tweet", body={"for_user_id": "2244994945", "tweet_create_events": [{"id_str": "1", "text": "größer ☀"}]}, expect=event("tweet_create_events")),
     dict(X_EVENT, name="direct-message", body={"for_user_id": "2244994945", "direct_message_events": [{"type": "message_create", "id": "954491830116155396"}]}, expect=event("direct_message_events")),
-    dict(X, name="crc", method="GET", url=f"/shop/x-twitter?crc_token={CRC}", type=None, expect=greeting(compact({"response_token": "sha256=" + base64.b64encode(digest(X["secret"], CRC)).decode()}), "application/json")),
+    dict(X, source=X_SAMPLE, name="crc", method="GET", url=f"/shop/x-twitter?crc_token={CRC}", type=None, expect=greeting(compact({"response_token": "sha256=" + base64.b64encode(digest(X["secret"], CRC)).decode()}), "application/json")),
     dict(LINKEDIN, name="action", header="X-LI-Signature", signed="hmacsha256={body}", body={"type": "ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS", "notificationId": 4110, "organizationalEntity": "urn:li:organization:1", "text": "größer"}, expect=event("ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS", "4110")),
     dict(LINKEDIN, name="challenge", method="GET", url=f"/shop/linkedin?challengeCode={CHALLENGE}", type=None, expect=greeting(compact({"challengeCode": CHALLENGE, "challengeResponse": digest(LINKEDIN["secret"], CHALLENGE).hex()}), "application/json")),
     dict(STREAM, name="ready", body={"uid": "6b9e68b07dfee8cc2d116e4c51d6a957", "readyToStream": True, "status": {"state": "ready", "pctComplete": "100.000000"}, "meta": {"name": "größer.mp4"}, "modified": "2026-11-23T23:59:58.000000Z"}, expect=event("ready", "6b9e68b07dfee8cc2d116e4c51d6a957.2026-11-23T23:59:58.000000Z", LAST)),
@@ -229,7 +231,7 @@ ROWS = [
     dict(LAUNCHDARKLY, name="flag", body={"_id": "56c4d7bd1e2f", "date": MS - 2000, "kind": "flag", "name": "größer", "accesses": [{"action": "updateOn", "resource": "proj/shop:env/production:flag/lamp"}], "titleVerb": "turned on the flag"}, expect=event("flag.updateOn", "56c4d7bd1e2f", LAST)),
     dict(LAUNCHDARKLY, name="project", body={"_id": "56c4d7bd1e30", "date": MS - 2000, "kind": "project"}, expect=event("project", "56c4d7bd1e30", LAST)),
     dict(ATLAS, name="open", body={"id": "533dc40ae4b00835ff81eaee", "eventTypeName": "OUTSIDE_METRIC_THRESHOLD", "status": "OPEN", "created": "2026-11-23T23:59:50Z", "updated": "2026-11-23T23:59:58Z", "hostnameAndPort": "größer:27017"}, expect=event("OUTSIDE_METRIC_THRESHOLD", "533dc40ae4b00835ff81eaee.OPEN.2026-11-23T23:59:58Z", LAST)),
-    dict(DOPPLER, name="secrets", body={"type": "config.secrets.update", "config": {"name": "prd", "project": "shop"}, "diff": {"added": ["LAMP"]}, "workplace": {"name": "größer"}}, expect=event("config.secrets.update")),
+    dict(DOPPLER, source=DOPPLER_SAMPLE, name="secrets", body={"type": "config.secrets.update", "config": {"name": "prd", "project": "shop"}, "diff": {"added": ["LAMP"]}, "workplace": {"name": "größer"}}, expect=event("config.secrets.update")),
     dict(FIVETRAN, name="sync-end", body={"event": "sync_end", "created": "2026-11-23T23:59:58.638Z", "connector_type": "google_sheets", "connector_id": "assimilate_seem", "sync_id": "b4703f73-0000-4000-8000-000000000001", "data": {"status": "SUCCESSFUL"}}, expect=event("sync_end", time="2026-11-23T23:59:58.638Z")),
     dict(TIKTOK, name="upload", body={"client_key": "bwo2m45353a6k85", "event": "video.publish.completed", "create_time": NOW - 2, "user_openid": "act.example", "content": compact({"share_id": "größer"})}, expect=event("video.publish.completed", time=LAST)),
     dict(TALLY, name="response", body={"eventId": "a4cb511e-0000-4000-8000-000000000001", "eventType": "FORM_RESPONSE", "createdAt": "2026-11-23T23:59:58.000Z", "data": {"formName": "größer ☀", "fields": []}}, expect=event("FORM_RESPONSE", "a4cb511e-0000-4000-8000-000000000001", LAST)),
