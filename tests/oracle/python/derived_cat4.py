@@ -132,6 +132,8 @@ CROWDSTRIKE = dict(to="crowdstrike", page="marketplace.crowdstrike.com, webhook"
 HASURA = dict(to="hasura", page="hasura.io, event trigger payload", secret="oracle-hasura-token")
 FALCO = dict(to="falcosidekick", page="falcosecurity/falcosidekick, docs/outputs/webhook.md", secret="oracle-falco-token")
 MINIO = dict(to="aws-s3-compatible-minio", page="minio/minio, internal/event/target/webhook.go", secret="oracle-minio-token")
+UNLEASH = dict(to="unleash", page="Unleash/unleash, addons/webhook.ts", secret="oracle-unleash-token")
+EVENTBRITE = dict(to="eventbrite", page="eventbrite 3.3.5 (PyPI), webhook_to_object", secret="oracle-eventbrite-url-token")
 TOPIC = "https://example.com/feed?kind=lamps"
 WEBSUB = dict(to="websub", page="w3.org, WebSub", secret="oracle websub secret", parameters={"topic": TOPIC})
 
@@ -242,6 +244,10 @@ ROWS = [
     dict(FALCO, name="rule", headers={"Authorization": FALCO["secret"]}, body={"uuid": "7b3d1bba-0000-4000-8000-000000000001", "output": "größer", "priority": "Debug", "rule": "Test rule", "time": "2026-11-23T23:59:58.746609046Z", "output_fields": {"proc.name": "falco"}}, expect=event("Test rule", "7b3d1bba-0000-4000-8000-000000000001")),
     dict(FALCO, name="put", method="PUT", headers={"Authorization": f"Bearer {FALCO['secret']}"}, body={"uuid": "7b3d1bba-0000-4000-8000-000000000002", "rule": "Test rule"}, expect=event("Test rule", "7b3d1bba-0000-4000-8000-000000000002")),
     dict(MINIO, name="put", headers={"Authorization": f"Bearer {MINIO['secret']}"}, body={"EventName": "s3:ObjectCreated:Put", "Key": "lamps/größer.jpg", "Records": [{"eventVersion": "2.0", "eventTime": "2026-11-23T23:59:58.000Z", "eventName": "s3:ObjectCreated:Put", "s3": {"bucket": {"name": "lamps"}, "object": {"key": "gr%C3%B6%C3%9Fer.jpg", "size": 7, "sequencer": "1812A0E8B7A0C5D1"}}}]}, expect=event("s3:ObjectCreated:Put", "s3:ObjectCreated:Put.1812A0E8B7A0C5D1")),
+    dict(UNLEASH, name="feature", headers={"Authorization": UNLEASH["secret"]}, body={"id": 974, "type": "feature-created", "createdBy": "zoë", "createdAt": "2026-11-23T23:59:58.000Z", "data": {"name": "lamp"}, "tags": []}, expect=event("feature-created", "974")),
+    dict(UNLEASH, name="bearer", headers={"Authorization": f"Bearer {UNLEASH['secret']}"}, body={"id": 975, "type": "feature-archived"}, expect=event("feature-archived", "975")),
+    dict(EVENTBRITE, name="order", url="/shop/eventbrite/oracle-eventbrite-url-token", body={"config": {"action": "order.placed", "user_id": "1", "endpoint_url": "https://hooks.example.com/", "webhook_id": "1"}, "api_url": "https://www.eventbriteapi.com/v3/orders/1/"}, expect=event("order.placed")),
+    dict(EVENTBRITE, name="query-token", url="/shop/eventbrite?token=oracle-eventbrite-url-token", body={"config": {"action": "test"}, "api_url": "https://www.eventbriteapi.com/{api-endpoint-to-fetch-object-details}/"}, expect=event("test")),
     dict(WEBSUB, name="atom", type="application/atom+xml", header="X-Hub-Signature", value="sha256={sig}", signed="{body}", body='<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom"><title>größer</title></feed>\n', expect=event(None)),
     dict(WEBSUB, name="subscribe", method="GET", type=None, url="/shop/websub?" + urlencode({"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.challenge": "oracle-challenge", "hub.lease_seconds": "864000"}), expect=greeting("oracle-challenge", "text/plain")),
 ]
