@@ -103,7 +103,7 @@ ABLY = dict(to="ably", page="ably.com, webhook security", secret="oracleAblyKeyS
 TWITCH = dict(to="twitch", page="dev.twitch.tv, handling webhook events", secret="oracle twitch secret", t="2026-11-23T23:59:59.123456789Z", header="Twitch-Eventsub-Message-Signature", value="sha256={sig}", signed="{id}{t}{body}")
 FORMSTACK = dict(to="formstack", page="n8n-nodes-base 2.41.2, Formstack trigger", secret="oracle formstack key", header="X-FS-Signature", value="sha256={sig}", signed="{body}")
 SURVEYMONKEY = dict(to="surveymonkey", page="n8n-nodes-base 2.41.2, SurveyMonkey trigger", secret="oracle surveymonkey secret", parameters={"clientId": "oracleClient"})
-TYPEFORM = dict(to="typeform", page="n8n-nodes-base 2.41.2, Typeform trigger", secret="oracle typeform secret", encoding="base64", header="Typeform-Signature", value="sha256={sig}", signed="{body}")
+TYPEFORM = dict(to="typeform", page="typeform.com, secure your webhooks", secret="oracle typeform secret", encoding="base64", header="Typeform-Signature", value="sha256={sig}", signed="{body}")
 TRELLO = dict(to="trello", page="n8n-nodes-base 2.41.2, Trello trigger", secret="oracle trello app secret", url="/shop/endpoint")
 
 META = dict(to="meta", page="developers.facebook.com, webhooks", secret="oracle meta app secret", more=[{"use": "verifyToken", "value": "meatyhamhock"}])
