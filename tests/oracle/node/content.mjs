@@ -1,11 +1,12 @@
-// Sanity, Contentful, Webflow, Mux and Cloudinary: what their own libraries sign, or accept.
+// Sanity, Contentful, Webflow, Mux, Cloudinary and Transloadit: what their own libraries sign, or accept.
 import { createHash, createHmac } from "node:crypto";
 import * as toolkit from "@contentful/node-apps-toolkit";
 import Mux from "@mux/mux-node";
 import { encodeSignatureHeader, isValidSignature } from "@sanity/webhook";
+import { signParams, verifyWebhookSignature } from "@transloadit/utils";
 import cloudinary from "cloudinary";
 import { WebflowClient } from "webflow-api";
-import { must, now, post, sdk } from "./delivery.mjs";
+import { form, must, now, post, sdk } from "./delivery.mjs";
 
 const mac = (key, text) => createHmac("sha256", key).update(text).digest("hex");
 
@@ -85,4 +86,18 @@ const mac = (key, text) => createHmac("sha256", key).update(text).digest("hex");
   };
   make("sdk-upload", { notification_type: "upload", timestamp: "2026-11-23T23:59:57+00:00", request_id: "r1", public_id: "lampe", version: 1, secure_url: "https://example.com/größe.jpg" }, "upload");
   make("sdk-delete", { notification_type: "delete", resources: [{ public_id: "lampe" }] }, "delete");
+}
+
+// Transloadit: the library signs and verifies the status that stands in a form.
+{
+  const secret = "oracle transloadit auth secret";
+  const make = async (name, status, expect) => {
+    const transloadit = JSON.stringify(status);
+    const signature = await signParams(transloadit, secret);
+    must(await verifyWebhookSignature({ rawBody: transloadit, signatureHeader: signature, authSecret: secret }), name);
+    const body = new URLSearchParams({ transloadit, signature }).toString();
+    post("transloadit", name, { from: sdk("@transloadit/utils 4.8.1"), secrets: [secret], contentType: form, headers: {}, body, expect });
+  };
+  await make("sdk-completed", { ok: "ASSEMBLY_COMPLETED", assembly_id: "dd6cb9a0000000000000000000000001", message: "größer" }, { event: "ASSEMBLY_COMPLETED", id: "dd6cb9a0000000000000000000000001" });
+  await make("sdk-failed", { error: "INVALID_FILE_META_DATA", assembly_id: "dd6cb9a0000000000000000000000002" }, { event: "INVALID_FILE_META_DATA", id: "dd6cb9a0000000000000000000000002" });
 }

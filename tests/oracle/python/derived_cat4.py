@@ -135,6 +135,13 @@ MINIO = dict(to="aws-s3-compatible-minio", page="minio/minio, internal/event/tar
 UNLEASH = dict(to="unleash", page="Unleash/unleash, addons/webhook.ts", secret="oracle-unleash-token")
 EVENTBRITE = dict(to="eventbrite", page="eventbrite 3.3.5 (PyPI), webhook_to_object", secret="oracle-eventbrite-url-token")
 TOPIC = "https://example.com/feed?kind=lamps"
+FEED = "https://www.youtube.com/xml/feeds/videos.xml?channel_id=UCoracle"
+YOUTUBE = dict(to="youtube-websub", page="JulianusIV/PuSHReceiver, YouTubeConsumer.cs", secret="oracle youtube secret", parameters={"topic": FEED})
+YOUTUBE_FEED = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns:yt="http://www.youtube.com/xml/schemas/2015" xmlns="http://www.w3.org/2005/Atom">'
+    "<title>YouTube video feed</title><updated>2026-11-23T23:59:58.552394234+00:00</updated><entry><id>yt:video:VIDEO1</id><yt:videoId>VIDEO1</yt:videoId>"
+    "<yt:channelId>UCoracle</yt:channelId><title>größer &amp; heller</title><updated>2026-11-23T23:59:58.5+00:00</updated></entry></feed>\n"
+)
 WEBSUB = dict(to="websub", page="w3.org, WebSub", secret="oracle websub secret", parameters={"topic": TOPIC})
 
 
@@ -248,6 +255,8 @@ ROWS = [
     dict(UNLEASH, name="bearer", headers={"Authorization": f"Bearer {UNLEASH['secret']}"}, body={"id": 975, "type": "feature-archived"}, expect=event("feature-archived", "975")),
     dict(EVENTBRITE, name="order", url="/shop/eventbrite/oracle-eventbrite-url-token", body={"config": {"action": "order.placed", "user_id": "1", "endpoint_url": "https://hooks.example.com/", "webhook_id": "1"}, "api_url": "https://www.eventbriteapi.com/v3/orders/1/"}, expect=event("order.placed")),
     dict(EVENTBRITE, name="query-token", url="/shop/eventbrite?token=oracle-eventbrite-url-token", body={"config": {"action": "test"}, "api_url": "https://www.eventbriteapi.com/{api-endpoint-to-fetch-object-details}/"}, expect=event("test")),
+    dict(YOUTUBE, name="video", type="application/atom+xml", hash="sha1", header="X-Hub-Signature", value="sha1={sig}", signed="{body}", body=YOUTUBE_FEED, expect=event(None, "VIDEO1.2026-11-23T23:59:58.5+00:00", "2026-11-23T23:59:58.5Z")),
+    dict(YOUTUBE, name="subscribe", method="GET", type=None, url="/shop/youtube-websub?" + urlencode({"hub.mode": "subscribe", "hub.topic": FEED, "hub.challenge": "oracle-challenge", "hub.lease_seconds": "432000"}), expect=greeting("oracle-challenge", "text/plain")),
     dict(WEBSUB, name="atom", type="application/atom+xml", header="X-Hub-Signature", value="sha256={sig}", signed="{body}", body='<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom"><title>größer</title></feed>\n', expect=event(None)),
     dict(WEBSUB, name="subscribe", method="GET", type=None, url="/shop/websub?" + urlencode({"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.challenge": "oracle-challenge", "hub.lease_seconds": "864000"}), expect=greeting("oracle-challenge", "text/plain")),
 ]
