@@ -28,7 +28,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 ];
 
 /// Ids that are ordinary words.
-const ORDINARY: [&str; 40] = [
+const ORDINARY: [&str; 41] = [
     "airship",
     "box",
     "buffer",
@@ -43,6 +43,7 @@ const ORDINARY: [&str; 40] = [
     "keycloak",
     "line",
     "linear",
+    "meta",
     "mux",
     "neon",
     "notion",
