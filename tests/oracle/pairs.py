@@ -2,7 +2,8 @@
 
 Deliveries that a library made are the vectors in --vectors, which jethook has verified before. Here `jethook send` signs a
 delivery for each module of node/verify, python/verify and go/verify; the library behind it must take it, and must refuse it
-with a byte of the signed part changed. Standard library only.
+with a byte of the signed part changed: of the body, of `signed` parts of it, or (`altered: "url"`) of the URL where that is
+what is signed. Standard library only.
 """
 
 import argparse
@@ -97,7 +98,9 @@ def try_module(runner, work, module):
     signed = sign(module, work)
     body = signed["body"].encode() if "body" in signed else base64.b64decode(signed["bodyBase64"])
     copies = [question(module, signed, copy) for copy in altered(body, module["example"].get("signed"))]
-    if not copies:
+    if module["example"].get("altered") == "url":
+        copies = [question(module, signed, body, signed["url"] + "q")]
+    elif not copies:
         copies = [question(module, signed, body + b" ") if body else question(module, signed, body, signed["url"] + "q")]
     genuine, *others = ask(runner, work, "verify", [question(module, signed, body), *copies])
     if not genuine["accepted"]:
