@@ -1,9 +1,10 @@
 // Command forges writes vectors that the providers' own Go libraries accept: Gitea, Forgejo, Buildkite, Harness; and those that
-// Drone's library signs. The digests that no library makes are computed here.
+// Drone's library signs. What no library makes is computed here.
 package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -38,6 +39,7 @@ func main() {
 	buildkiteToken()
 	harnessCode()
 	drone()
+	sourcehut()
 }
 
 func mac(body string) string {
@@ -161,5 +163,26 @@ func drone() {
 		From: sdk("github.com/99designs/httpsignatures-go, with which Drone signs"), Now: vector.Now, Secrets: []any{secret},
 		Request: vector.Request{Method: "POST", URL: "/shop/drone", Headers: headers, Body: body},
 		Expect:  vector.Expect{Event: vector.Text("build.updated")},
+	})
+}
+
+// SourceHut has no library: the sender's source, with a fixed key and nonce of our own.
+func sourcehut() {
+	private := ed25519.NewKeyFromSeed([]byte("jethook oracle, an ed25519 seed."))
+	public := base64.StdEncoding.EncodeToString(private.Public().(ed25519.PublicKey))
+	body := `{"data":{"webhook":{"uuid":"0e5b0d1c-0000-4000-8000-000000000001","event":"GIT_POST_RECEIVE","repository":{"name":"lamp"},"pusher":{"canonicalName":"~ada"}}}}`
+	nonce, delivery := "6f1c2d3e4a5b6c7d", "0e5b0d1c-0000-4000-8000-000000000001"
+	headers := [][2]string{
+		{"Content-Type", json},
+		{"X-Payload-Nonce", nonce},
+		{"X-Payload-Signature", base64.StdEncoding.EncodeToString(ed25519.Sign(private, []byte(body+nonce)))},
+		{"X-Webhook-Delivery", delivery},
+		{"X-Webhook-Event", "GIT_POST_RECEIVE"},
+	}
+	vector.Write("sourcehut", "derived-push", vector.Vector{
+		From: vector.From{Kind: "derived", Name: "git.sr.ht/~sircmpwn/core-go, crypto.SignWebhook", Date: vector.Date}, Now: vector.Now,
+		Secrets: []any{public, vector.Secret{Use: "url", Value: "an-oracles-token"}},
+		Request: vector.Request{Method: "POST", URL: "/shop/sourcehut/an-oracles-token", Headers: headers, Body: body},
+		Expect:  vector.Expect{Event: vector.Text("GIT_POST_RECEIVE"), ID: vector.Text(delivery)},
 	})
 }
