@@ -52,6 +52,11 @@ fn check(vector: &Vector) -> Result<(), String> {
         let content_type = answer.content_type.as_ref().map(|value| value.to_str().unwrap().to_owned());
         same("status", answer.status.as_u16().to_string(), wanted.status.to_string())?;
         same("content type", format!("{content_type:?}"), format!("{:?}", wanted.content_type))?;
+        for (name, value) in &wanted.headers {
+            let found = answer.headers.iter().find(|(of, _)| of.as_str().eq_ignore_ascii_case(name));
+            let found = found.map(|(_, value)| value.to_str().unwrap());
+            same(name, format!("{found:?}"), format!("{:?}", Some(value.as_str())))?;
+        }
         same("body", String::from_utf8_lossy(&answer.body).into_owned(), wanted.body.clone())?;
     }
     Ok(())

@@ -94,6 +94,11 @@ impl Case {
     /// Whether any family signs the time that the entry names.
     pub fn reads_time(&self) -> bool {
         let spec = self.spec();
+        // Where each place of the time is a parameter without a value, there is none.
+        let is_named = |text: &String| !self.filled(text).ends_with(":absent");
+        if spec.timestamp.as_ref().is_some_and(|time| !time.from.iter().any(is_named)) {
+            return false;
+        }
         let standard = spec.standard_webhooks.as_ref().is_some_and(|family| self.is_armed(&family.key));
         !self.signed().is_empty() || standard
     }
@@ -209,7 +214,12 @@ impl Case {
     }
 
     fn plain(&self, from: &[String], prefix: &str) -> Source {
-        let from = from.iter().map(|text| self.place(text)).collect();
+        // Numbered headers are as many places.
+        let numbers = |text: &String| match text.strip_suffix('#') {
+            Some(prefix) => (1..10).map(|number| format!("{prefix}{number}")).collect(),
+            None => vec![text.clone()],
+        };
+        let from = from.iter().flat_map(numbers).map(|text| self.place(&text)).collect();
         let prefix = self.filled(prefix);
         Source { from, split: String::new(), prefix, skip: 0, lines: false, is_single: true }
     }

@@ -30,19 +30,12 @@ impl Place {
             None if text == "bearer" => Self::Bearer,
             None if text == "basic" => Self::Basic,
             None if text == "pathToken" => Self::PathToken,
-            Some(("header", name)) => Self::Header(name.trim_end_matches('#').parse().unwrap()).numbered(name),
+            Some(("header", name)) => Self::Header(name.parse().unwrap()),
             Some(("query", name)) => Self::Query(name.to_owned()),
             Some(("form", name)) if !name.contains('/') => Self::Form(name.to_owned()),
             Some(("json", name)) if pointer(name) => Self::Json(name.to_owned()),
             Some(("item", name)) if pointer(name) => Self::Json(format!("{}{name}", each.unwrap_or_default())),
             _ => Self::Other(text.to_owned()),
-        }
-    }
-
-    fn numbered(self, name: &str) -> Self {
-        match name.strip_suffix('#') {
-            Some(prefix) => Self::Header(format!("{prefix}1").parse().unwrap()),
-            None => self,
         }
     }
 
@@ -153,7 +146,9 @@ fn first(pointer: &str) -> String {
 }
 
 fn is_form(request: &Request) -> bool {
-    !request.body.trim_ascii_start().starts_with(b"{") && std::str::from_utf8(&request.body).is_ok()
+    !request.body.trim_ascii_start().starts_with(b"{")
+        && !request.body.starts_with(b"--")
+        && std::str::from_utf8(&request.body).is_ok()
 }
 
 fn credentials(request: &Request, scheme: &str) -> Option<String> {

@@ -87,6 +87,8 @@ pub struct Expect {
 pub struct Answer {
     pub status: u16,
     pub content_type: Option<String>,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     pub body: String,
 }
 

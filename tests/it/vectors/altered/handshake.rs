@@ -147,18 +147,18 @@ fn signatures(reply: &Reply) -> Vec<String> {
 fn forgeries(case: &Case, body: &str, signature: &str) -> Vec<Request> {
     let spec = case.spec();
     let mut forgeries = Vec::new();
-    for mac in &spec.hmac {
+    if let Some(mac) = &spec.hmac {
         for (from, is_prefixed) in mac.from.iter().flat_map(|from| [(from, true), (from, false)]) {
             let prefix = if is_prefixed { case.filled(&mac.prefix) } else { String::new() };
             let mut request = Request { method: Method::POST, query: None, ..case.request.clone() };
             request.body = body.as_bytes().to_vec();
             let content_type = match spec.content {
-                Content::Form => "application/x-www-form-urlencoded",
+                Content::Form | Content::Multipart => "application/x-www-form-urlencoded",
                 Content::Xml => "text/xml",
                 Content::Json | Content::Any => "application/json",
             };
             request.headers.insert(http::header::CONTENT_TYPE, content_type.parse().unwrap());
-            if spec.content == Content::Form {
+            if matches!(spec.content, Content::Form | Content::Multipart) {
                 request.body.clear();
             }
             for text in case.signed() {
