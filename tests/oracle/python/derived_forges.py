@@ -1,0 +1,326 @@
+"""Forges, CI, registries and trackers without a library that signs: requests computed here from what pages and sources say.
+
+`derived` proves our reading; `documentation` is a published example, whose secret, body and signature are the provider's own.
+"""
+
+import base64
+import hashlib
+import hmac
+from urllib.parse import urlencode
+
+from vector import DATE, NOW, compact, write
+
+SECRET = "an oracle's secret, not a real one"
+TOKEN = "an-oracles-token"
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+TIME = "2026-11-23T23:59:58Z"
+
+
+def digest(body, hash="sha256", secret=SECRET):
+    return hmac.new(secret.encode(), body.encode(), hash).hexdigest()
+
+
+def make(provider, name, page, headers, body, expect, secrets=(SECRET,), url=None, kind="derived", content=JSON, **more):
+    request = {"method": more.pop("method", "POST"), "url": url or f"/shop/{provider}"}
+    request["headers"] = [["Content-Type", content], *([name, value] for name, value in headers.items())]
+    request["body"] = body
+    vector = {"from": {"kind": kind, "name": page, "date": DATE}, "now": NOW, **more}
+    write(provider, f"{kind}-{name}", {**vector, "secrets": list(secrets), "request": request, "expect": expect})
+
+
+def event(type, id=None, time=None):
+    return {"event": type, "id": id, **({"time": time} if time else {})}
+
+
+def handshake(status=200, body="", content_type=None):
+    answer = {"status": status, "body": body}
+    if content_type:
+        answer["contentType"] = content_type
+    return {"handshake": True, "answer": answer}
+
+
+def bitbucket():
+    page = "support.atlassian.com, manage webhooks, test values"
+    sent = "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9"
+    id = "c1c5a1a0-0000-4000-8000-000000000001"
+    headers = {"X-Event-Key": "repo:push", "X-Request-UUID": id, "X-Hub-Signature": sent}
+    published = {"secrets": ["It's a Secret to Everybody"], "kind": "documentation", "content": "text/plain"}
+    make("bitbucket-cloud", "hello-world", page, headers, "Hello World!", event("repo:push", id), **published)
+    body = compact({"actor": {"display_name": "Zoë"}, "repository": {"full_name": "acme/lamp"}, "push": {"changes": []}})
+    headers |= {"X-Attempt-Number": "1", "X-Hook-UUID": "h1", "X-Hub-Signature": f"sha256={digest(body)}"}
+    make("bitbucket-cloud", "push", page, headers, body, event("repo:push", id))
+
+    page = "confluence.atlassian.com, Bitbucket Data Center, manage webhooks"
+    body = compact({"eventKey": "pr:opened", "date": "2026-11-24T11:00:00+1100", "pullRequest": {"id": 7, "title": "Brighter — ☀"}})
+    headers = {"X-Event-Key": "pr:opened", "X-Request-Id": id, "X-Hub-Signature": f"sha256={digest(body)}"}
+    make("bitbucket-dc", "pull-request", page, headers, body, event("pr:opened", id))
+    ping = {"X-Event-Key": "diagnostics:ping", "X-Request-Id": id}
+    make("bitbucket-dc", "ping", page, ping, '{"test": true}', handshake())
+
+    page = "developer.atlassian.com, Jira Cloud webhooks, test values"
+    headers = {"X-Atlassian-Webhook-Identifier": "2f5e1b8a-0000-4000-8000-000000000001", "X-Hub-Signature": sent}
+    id = headers["X-Atlassian-Webhook-Identifier"]
+    make("jira", "hello-world", page, headers, "Hello World!", event(None, id), **published)
+    body = compact({"timestamp": (NOW - 2) * 1000, "webhookEvent": "jira:issue_updated", "issue": {"key": "LAMP-7", "fields": {"summary": "Brighter — ☀"}}})
+    headers["X-Hub-Signature"] = f"sha256={digest(body)}"
+    make("jira", "issue-updated", page, headers, body, event("jira:issue_updated", id, TIME))
+
+
+def circleci():
+    page = "circleci.com, outbound webhooks, example signatures"
+    examples = [
+        ("hello-world", "hello world", "secret", "734cc62f32841568f45715aeb9f4d7891324e6d948e4c6c60c0621cdac48623a"),
+        ("lalala", "lalala", "another-secret", "daa220016c8f29a8b214fbfc3671aeec2145cfb1e6790184ffb38b6d0425fa00"),
+        ("payload", "an-important-request-payload", "hunter123", "9be2242094a9a8c00c64306f382a7f9d691de910b4a266f67bd314ef18ac49fa"),
+    ]
+    for name, body, secret, sent in examples:
+        headers = {"circleci-event-type": "ping", "circleci-signature": f"v1={sent}"}
+        make("circleci", name, page, headers, body, event(None), secrets=[secret], kind="documentation", content="text/plain")
+    id = "3888f21b-0000-4000-8000-000000000001"
+    body = compact({"id": id, "type": "workflow-completed", "happened_at": "2026-11-23T23:59:58.000Z", "workflow": {"name": "build", "status": "success"}})
+    headers = {"circleci-event-type": "workflow-completed", "circleci-signature": f"v1={digest(body)},v2={'0' * 64}"}
+    make("circleci", "workflow", page, headers, body, event("workflow-completed", id, TIME))
+
+
+def gogs():
+    page = "github.com/gogs/gogs, internal/database/webhook.go"
+    push = compact({"ref": "refs/heads/main", "commits": [], "repository": {"full_name": "acme/lamp"}, "pusher": {"full_name": "Zoë & Söhne"}})
+    for name, content, body in [("push", JSON, push), ("form-push", FORM, urlencode({"payload": push}))]:
+        headers = {"X-Gogs-Delivery": "f6266f16-0000-4000-8000-000000000001", "X-Gogs-Event": "push", "X-Gogs-Signature": digest(push)}
+        make("gogs", name, page, headers, body, event("push", headers["X-Gogs-Delivery"]), content=content)
+
+
+def semaphore():
+    page = "github.com/semaphoreio/semaphore, notifications, signature_test.exs"
+    id = "5b0e0a60-0000-4000-8000-000000000001"
+    headers = {"X-Semaphore-Webhook-Id": id, "X-Semaphore-Signature-256": "dc46983557fea127b43af721467eb9b3fde2338fe3e14f51952aa8478c13d355"}
+    make("semaphore-ci", "test", page, headers, "body", event("pipeline", id), secrets=["secret"], kind="documentation", content="text/plain")
+    body = compact({"version": "1.0.0", "project": {"name": "lamp"}, "pipeline": {"state": "done", "result": "passed", "done_at": TIME}})
+    headers["X-Semaphore-Signature-256"] = digest(body)
+    make("semaphore-ci", "pipeline", page, headers, body, event("pipeline.passed", id, TIME))
+
+
+def flux():
+    page = "github.com/fluxcd/notification-controller, internal/notifier/forwarder_test.go"
+    body = compact(
+        {
+            "involvedObject": {"kind": "GitRepository", "namespace": "gitops-system", "name": "webapp"},
+            "severity": "info",
+            "timestamp": "2022-09-30T06:40:29Z",
+            "message": "message",
+            "reason": "reason",
+            "metadata": {"test": "metadata"},
+            "reportingController": "source-controller",
+            "reportingInstance": "source-controller-xyz",
+        }
+    )
+    secret = "7152fed34dd6149a7c75a276c510da27cb6f82b0"
+    sent = "sha256=65b018549b1254e7226d1c08f9567ee45bc9de0fc4e7b1a40253f9a018b08be7"
+    headers = {"gotk-component": "source-controller", "X-Signature": sent}
+    expect = event("GitRepository.reason", None, "2022-09-30T06:40:29Z")
+    make("flux-generic-hmac", "test", page, headers, body, expect, secrets=[secret], kind="documentation")
+
+
+def readthedocs():
+    page = "docs.readthedocs.com, build webhooks; readthedocs/builds/tasks.py"
+    body = compact({"event": "build:failed", "build": 15173336, "project": "lamp", "version": "Zoë"})
+    headers = {"User-Agent": "Read-the-Docs/15.9.0 (readthedocs.org)", "X-RTD-Event": "build:failed", "X-Hub-Signature": digest(body)}
+    make("readthedocs", "build-failed", page, headers, body, event("build:failed"))
+
+
+def taiga():
+    page = "docs.taiga.io, webhooks; taiga/webhooks/tasks.py"
+    body = compact({"action": "create", "type": "issue", "by": {"full_name": "Zoë"}, "date": "2026-11-23T23:59:58.000Z", "data": {"ref": 7}})
+    sent = digest(body, "sha1")
+    headers = {"X-TAIGA-WEBHOOK-SIGNATURE": sent, "X-Hub-Signature": f"sha1={sent}"}
+    make("taiga", "issue", page, headers, body, event("issue.create", None, TIME))
+
+
+def rubygems():
+    page = "guides.rubygems.org, webhook methods; app/jobs/notify_web_hook_job.rb"
+    body = compact({"name": "lamp", "version": "1.2.0", "platform": "ruby", "authors": "Zoë", "project_uri": "https://rubygems.org/gems/lamp"})
+    headers = {"Authorization": hashlib.sha256(f"lamp1.2.0{TOKEN}".encode()).hexdigest()}
+    make("rubygems", "gem", page, headers, body, event("gem", "lamp.1.2.0"), secrets=[TOKEN])
+
+
+
+def rows():
+    """Provider, name, page, hash and header of the signature with its prefix, other headers, body, what is expected of it."""
+    hash = "sha256"
+    change = {"timestamp": TIME, "title": "Brighter — ☀"}
+    yield (
+        "terraform-cloud", "run", "developer.hashicorp.com, notification authenticity", "sha512", "X-TFE-Notification-Signature", "", {},
+        {"payload_version": 1, "run_id": "run-1", "workspace_name": "lamp", "notifications": [{"message": "Zoë", "trigger": "run:completed", "run_status": "applied", "run_updated_at": "2026-11-23T23:59:58.000Z"}]},
+        event("run:completed", None, TIME),
+    )
+    yield (
+        "terraform-cloud", "verification", "developer.hashicorp.com, notification authenticity", "sha512", "X-TFE-Notification-Signature", "", {},
+        {"payload_version": 1, "run_id": None, "notifications": [{"message": "Verification of test", "trigger": "verification", "run_status": None}]},
+        handshake(),
+    )
+    yield (
+        "terraform-run-task", "post-plan", "developer.hashicorp.com, run tasks integration", "sha512", "X-TFC-Task-Signature", "", {},
+        {"payload_version": 1, "stage": "post_plan", "access_token": "an-oracles-access-token", "task_result_id": "taskrs-1", "run_message": "Zoë"},
+        event("post_plan", "taskrs-1"),
+    )
+    yield (
+        "terraform-run-task", "try-out", "developer.hashicorp.com, run tasks integration", "sha512", "X-TFC-Task-Signature", "", {},
+        {"payload_version": 1, "stage": "test", "access_token": "test-token"},
+        handshake(),
+    )
+    id = "a7b0c4d2-0000-4000-8000-000000000001"
+    yield (
+        "pulumi", "update", "www.pulumi.com, webhooks, headers", hash, "Pulumi-Webhook-Signature", "",
+        {"Pulumi-Webhook-ID": id, "Pulumi-Webhook-Kind": "stack_update"},
+        {"user": {"name": "Zoë"}, "organization": {"name": "acme"}, "action": "update", "projectName": "lamp", "kind": "update", "result": "succeeded"},
+        event("stack_update.update", id),
+    )
+    yield (
+        "expo-eas", "build", "docs.expo.dev, webhooks", "sha1", "expo-signature", "sha1=", {},
+        {"id": id, "accountName": "acme", "projectName": "lamp", "platform": "android", "status": "finished", "completedAt": "2026-11-23T23:59:58.000Z", "metadata": {"message": "Zoë"}},
+        event("android.finished", id, TIME),
+    )
+    package = {"meta": {"attempt_at": TIME, "event_at": "2026-11-23T23:59:58.000000+00:00", "event_id": "package.synced", "trigger_id": id, "webhook_id": 1}, "data": {"name": "lämp.deb"}}
+    for name, prefix in [("package", ""), ("package-prefixed", "sha1=")]:
+        yield (
+            "cloudsmith", name, "docs.cloudsmith.com, webhooks", "sha1", "X-Cloudsmith-Signature", prefix, {}, package,
+            event("package.synced", id, TIME),
+        )
+    edit = {"object": {"type": "TASK", "phid": "PHID-TASK-1"}, "triggers": [{"phid": "PHID-HWBH-1"}], "action": {"test": False, "silent": False, "secure": False, "epoch": NOW - 2}}
+    for name, phids, found in [("edit", ["PHID-XACT-TASK-1"], "PHID-XACT-TASK-1"), ("two-transactions", ["PHID-XACT-TASK-1", "PHID-XACT-TASK-2"], None)]:
+        yield (
+            "phabricator", name, "we.phorge.it, webhooks", hash, "X-Phabricator-Webhook-Signature", "", {},
+            {**edit, "transactions": [{"phid": phid} for phid in phids]},
+            event("TASK", found, TIME),
+        )
+    yield (
+        "plane", "issue", "github.com/makeplane/plane, webhook_task.py", hash, "X-Plane-Signature", "", {"X-Plane-Delivery": id, "X-Plane-Event": "issue"},
+        {"event": "issue", "action": "update", "webhook_id": "1", "workspace_id": "2", "data": {"name": "Zoë"}, "activity": None},
+        event("issue.update"),
+    )
+    yield (
+        "nexus", "component", "help.sonatype.com, webhooks; WebhookServiceImpl.java", "sha1", "X-Nexus-Webhook-Signature", "",
+        {"X-Nexus-Webhook-Delivery": id, "X-Nexus-Webhook-ID": "rm:repository:component"},
+        {"timestamp": "2026-11-23T23:59:58.000+0000", "nodeId": "n1", "initiator": "zoë", "repositoryName": "lamp", "action": "CREATED", "component": {"name": "lamp", "version": "1"}},
+        event("rm:repository:component.CREATED", id),
+    )
+    yield (
+        "sonarqube", "analysis", "docs.sonarsource.com, webhooks", hash, "X-Sonar-Webhook-HMAC-SHA256", "", {"X-SonarQube-Project": "lamp"},
+        {"serverUrl": "https://sonar.example.com", "taskId": "AVh21JS2JepAEhwQ-b3u", "status": "SUCCESS", "analysedAt": "2026-11-23T23:59:58+0000", "project": {"key": "lamp", "name": "Lämp"}, "qualityGate": {"name": "gate", "status": "OK"}},
+        event("qualityGate.OK"),
+    )
+    callback = {"nonce": id, "timestamp": "2026-11-23T23:59:58.000+00:00", "webhookId": 1, "scope": "sheet", "scopeObjectId": 2}
+    row = {"objectType": "row", "eventType": "created", "id": 3, "userId": 4}
+    yield (
+        "smartsheet", "row", "developers.smartsheet.com, webhook callbacks", hash, "Smartsheet-Hmac-SHA256", "", {},
+        {**callback, "events": [row]}, event("row.created", id),
+    )
+    yield (
+        "smartsheet", "mixed", "developers.smartsheet.com, webhook callbacks", hash, "Smartsheet-Hmac-SHA256", "", {},
+        {**callback, "events": [row, {**row, "eventType": "deleted"}]}, event(None, id),
+    )
+    yield (
+        "artifactory", "signed-pushed", "receivers in use: HMAC-SHA256 of the body, hexadecimal", hash, "X-JFrog-Event-Auth", "", {},
+        {"domain": "docker", "event_type": "pushed", "data": {"repo_key": "lamp", "name": "Zoë", "tag": "1"}}, event("docker.pushed"),
+    )
+    yield (
+        "spacelift", "run", "docs.spacelift.io, webhooks, validating payload", hash, "X-Signature-256", "sha256=", {},
+        {"account": "acme", "state": "FINISHED", "stateVersion": 4, "timestamp": NOW - 2, "run": {"id": "01EF9PFPNFFM2MQXTJKHK1B869", "commit": {"message": "Zoë"}}, "stack": {"id": "lamp"}},
+        event("FINISHED", "01EF9PFPNFFM2MQXTJKHK1B869.4", TIME),
+    )
+    yield (
+        "spacelift", "error", "docs.spacelift.io, webhooks, validating payload", hash, "X-Signature-256", "sha256=", {},
+        {"title": "Invalid Stack Slug Triggered", "body": "Zoë", "error": "no such stack", "severity": "ERROR", "account": "acme"}, event("ERROR"),
+    )
+    yield (
+        "openproject", "work-package", "github.com/opf/openproject, represented_webhook_job.rb", "sha1", "X-OP-Signature", "sha1=", {},
+        {"action": "work_package:updated", "work_package": {"id": 7, "subject": "Zoë"}}, event("work_package:updated"),
+    )
+    yield (
+        "redmine", "issue", "github.com/redmine/redmine, app/models/webhook.rb", hash, "X-Redmine-Signature-256", "sha256=", {},
+        {"type": "issue.updated", **change, "data": {"issue": {"id": 7, "subject": "Zoë"}}}, event("issue.updated", None, TIME),
+    )
+    yield (
+        "allura", "push", "github.com/apache/allura, Allura/allura/webhooks.py", "sha1", "X-Allura-Signature", "sha1=", {},
+        {"size": 1, "commits": [{"id": "1", "message": "Zoë"}], "before": "0", "after": "1", "ref": "refs/heads/main"}, event("push"),
+    )
+
+
+def tokens():
+    """Provider, name, page, where the secret is, other headers, body, what is expected of it. Nothing is computed."""
+    id = "a7b0c4d2-0000-4000-8000-000000000002"
+    path = {"url": lambda provider: f"/shop/{provider}/{TOKEN}"}
+    query = {"url": lambda provider: f"/shop/{provider}?token={TOKEN}"}
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    basic = {"Authorization": "Basic " + base64.b64encode(f"jethook:{TOKEN}".encode()).decode()}
+    password = {"secrets": [f"jethook:{TOKEN}"]}
+    body = {"name": "acme/lamp", "repository": "acme/lamp", "updated_tags": ["1.0"], "note": "Zoë"}
+    page = "docs.quay.io, repository notifications"
+    yield "quay", "push", page, {}, body, event(None), path
+    yield "quay", "query-token", page, {}, {**body, "type": "repo_push"}, event("repo_push"), query
+    body = {"callback_url": "https://registry.hub.docker.com/u/acme/lamp/hook/1/", "push_data": {"pushed_at": NOW - 2, "pusher": "zoë", "tag": "1.0"}, "repository": {"repo_name": "acme/lamp"}}
+    yield "dockerhub", "push", "docs.docker.com, Docker Hub webhooks", {}, body, event("push"), path
+    body = {"type": "patchset-created", "change": {"project": "lamp", "number": 7, "subject": "Zoë"}, "eventCreatedOn": NOW - 2}
+    yield "gerrit", "patchset", "gerrit.googlesource.com, plugins/webhooks", {}, body, event("patchset-created"), path
+    page = "goharbor.io, configure webhooks"
+    body = {"type": "PUSH_ARTIFACT", "occur_at": NOW - 2, "operator": "zoë", "event_data": {"repository": {"repo_full_name": "acme/lamp"}}}
+    yield "harbor", "push", page, bearer, body, event("PUSH_ARTIFACT"), {}
+    yield "harbor", "plain-header", page, {"Authorization": TOKEN}, body, event("PUSH_ARTIFACT"), {}
+    body = {"specversion": "1.0", "id": id, "source": "/projects/1/webhook/policies/3", "type": "harbor.artifact.pushed", "time": TIME, "data": {}}
+    yield "harbor", "cloudevent", page, bearer, body, event("harbor.artifact.pushed", id), {"content": "application/cloudevents+json"}
+    page = "learn.microsoft.com, Azure Container Registry webhook"
+    body = {"id": id, "timestamp": "2026-11-23T23:59:58.343145347Z", "action": "push", "target": {"repository": "lamp", "tag": "zoë"}}
+    yield "acr", "push", page, bearer, body, event("push", id), {}
+    yield "acr", "own-header", page, {"X-Registry-Token": TOKEN}, body, event("push", id), {"parameters": {"header": "X-Registry-Token"}}
+    page = "learn.microsoft.com, Azure DevOps webhooks"
+    body = {"subscriptionId": "1", "notificationId": 2, "id": id, "eventType": "git.push", "publisherId": "tfs", "message": {"text": "Zoë"}, "createdDate": TIME}
+    yield "azure-devops", "push-basic", page, basic, body, event("git.push", id), password
+    yield "azure-devops", "push-bearer", page, bearer, body, event("git.push", id), {}
+    body = {"event_type": "FILE_UPDATE", "file_key": "k1", "file_name": "Zoë", "passcode": TOKEN, "timestamp": TIME, "webhook_id": "22"}
+    yield "figma", "file-update", "developers.figma.com, webhooks security", {}, body, event("FILE_UPDATE"), {}
+    body = {"domain": "docker", "event_type": "pushed", "data": {"repo_key": "lamp", "name": "Zoë", "tag": "1"}}
+    use = {"secrets": [{"use": "token", "value": TOKEN}]}
+    yield "artifactory", "token-pushed", "JFrog's Terraform provider, webhook", {"X-JFrog-Event-Auth": TOKEN}, body, event("docker.pushed"), use
+    body = {"specversion": "1.0", "id": id, "source": "https://artifacthub.io", "type": "io.artifacthub.package.new-release", "datacontenttype": "application/json", "data": {"package": {"name": "lämp"}}}
+    page = "github.com/artifacthub/hub, internal/notification/worker.go"
+    yield "artifact-hub", "release", page, {"X-ArtifactHub-Secret": TOKEN}, body, event("io.artifacthub.package.new-release", id), {}
+    page = "github.com/project-zot/zot, pkg/extensions/events"
+    headers = {"ce-id": id, "ce-source": "zot", "ce-specversion": "1.0", "ce-type": "zotregistry.image.updated"}
+    body = {"name": "acme/lamp", "reference": "1.0", "digest": "sha256:0"}
+    yield "zot", "image", page, bearer | headers, body, event("zotregistry.image.updated", id), {}
+    yield "zot", "image-basic", page, basic | headers, body, event("zotregistry.image.updated", id), password
+    page = "receivers in use, and what they quote of help.gitee.com"
+    body = {"hook_name": "push_hooks", "ref": "refs/heads/main", "timestamp": str((NOW - 2) * 1000), "repository": {"name": "灯"}}
+    headers = {"X-Gitee-Event": "Push Hook", "X-Gitee-Timestamp": str(NOW * 1000)}
+    yield "gitee", "password", page, {**headers, "X-Gitee-Token": TOKEN}, body, event("push_hooks"), use
+    signature = hmac.new(SECRET.encode(), f"{NOW * 1000}\n{SECRET}".encode(), hashlib.sha256).digest()
+    signed = {**headers, "X-Gitee-Token": base64.b64encode(signature).decode()}
+    yield "gitee", "signed", page, signed, body, event("push_hooks"), {"secrets": [SECRET]}
+
+
+def table():
+    for provider, name, page, hash, header, prefix, headers, body, expect in rows():
+        text = compact(body)
+        make(provider, name, page, {**headers, header: prefix + digest(text, hash)}, text, expect)
+    for provider, name, page, headers, body, expect, more in tokens():
+        more = {"secrets": [TOKEN], **more}
+        url = more.pop("url", lambda _: None)(provider)
+        make(provider, name, page, headers, compact(body), expect, url=url, **more)
+    challenge = "d78dd1d3-01ce-4481-81de-92b4f3aa5ab1"
+    make(
+        "smartsheet", "challenge", "developers.smartsheet.com, webhook verification", {"Smartsheet-Hook-Challenge": challenge},
+        compact({"challenge": challenge, "webhookId": 1}), handshake(),
+    )
+
+
+
+bitbucket()
+circleci()
+gogs()
+semaphore()
+flux()
+readthedocs()
+taiga()
+rubygems()
+table()
