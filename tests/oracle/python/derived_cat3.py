@@ -246,3 +246,64 @@ token("vapi", "docs.vapi.ai, server authentication", [BEARER, ([["X-Vapi-Secret"
 
 log = lambda id, type: {"log_id": id, "data": {"date": "2026-11-23T23:59:58.000Z", "type": type, "description": "Zoë ☀", "log_id": id}}
 token("auth0", "auth0.com, custom log streams", [([["Authorization", TOKEN]], "")], [("array", [log("oracle1", "s")], {"event": "s", "id": "oracle1"}), ("batch", [log("oracle1", "s"), log("oracle2", "s")], {"event": "s"}), ("object", log("oracle3", "fsa"), {"event": "fsa", "id": "oracle3"})])
+
+honey = {"version": "v0.1.0", "name": "lamp — ☀", "status": "TRIGGERED", "summary": "The lamp flickers", "trigger_id": "oracle"}
+token("honeycomb", "docs.honeycomb.io, webhooks", [([["X-Honeycomb-Webhook-Token", TOKEN], ["X-Honeycomb-Webhook-Delivery-ID", "00000000-0000-4000-8000-000000000001"]], "")], [("triggered", honey, {"event": "TRIGGERED", "id": "00000000-0000-4000-8000-000000000001"})])
+
+stopped = {"version": "0", "id": "6a7e8feb-0000-4000-8000-000000000001", "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2", "account": "111122223333", "time": LATER, "region": "eu-central-1", "resources": [], "detail": {"instance-id": "i-oracle", "state": "stopped"}}
+STOPPED = {"event": "EC2 Instance State-change Notification", "id": stopped["id"]}
+make("aws-eventbridge", "api-key", "docs.aws.amazon.com, EventBridge, API destinations", [["X-Api-Key", TOKEN]], stopped, STOPPED)
+make("aws-eventbridge", "basic-put", "docs.aws.amazon.com, EventBridge, API destinations", BASIC[0], stopped, STOPPED, "jethook:an oracle's password", method="PUT")
+make("aws-eventbridge", "own-header", "docs.aws.amazon.com, EventBridge, API destinations", [["X-Lamp-Key", TOKEN]], {"lamp": "transformed"}, {}, parameters={"header": "X-Lamp-Key"})
+
+fired = lambda condition: {"schemaId": "azureMonitorCommonAlertSchema", "data": {"essentials": {"alertId": "/subscriptions/oracle/providers/Microsoft.AlertsManagement/alerts/oracle", "alertRule": "lämp", "severity": "Sev3", "signalType": "Metric", "monitorCondition": condition, "firedDateTime": "2026-11-23T23:59:58.3713213Z"}, "alertContext": {}}}
+token("azure-monitor", "learn.microsoft.com, common alert schema", [IN_PATH, IN_QUERY], [("fired", fired("Fired"), {"event": "Fired"}), ("resolved", fired("Resolved"), {"event": "Resolved"})])
+
+signup = {"type": "registration", "user_id": "00000000-0000-4000-8000-000000000001", "name": "Zoë"}
+make("ory", "api-key", "ory.sh, webhooks", [["X-Api-Key", TOKEN]], signup, {"event": "registration"})
+make("ory", "basic-own-body", "ory.sh, webhooks", BASIC[0], {"user_id": "oracle"}, {}, "jethook:an oracle's password")
+
+opsgenie = {"action": "Create", "alert": {"alertId": "44f717bf-0000-4000-8000-000000000001", "message": "The lamp flickers — ☀", "tags": ["page"]}, "source": {"name": "", "type": "web"}, "integrationName": "jethook"}
+token("opsgenie", "support.atlassian.com, Opsgenie, webhook", [([["X-Webhook-Token", TOKEN]], ""), BEARER], [("create", opsgenie, {"event": "Create"}), ("close", {**opsgenie, "action": "Close"}, {"event": "Close"})])
+
+status = {"meta": {"unsubscribe": "https://status.example.com/unsubscribe", "documentation": "https://status.example.com/docs"}, "page": {"id": "oracle", "status_indicator": "major", "status_description": "Partial outage"}}
+update = {**status, "component_update": {"created_at": LATER, "new_status": "operational", "old_status": "major_outage", "id": "oracle", "component_id": "oracle"}, "component": {"id": "oracle", "name": "lämp", "status": "operational"}}
+outage = {**status, "incident": {"id": "oracle", "name": "The lamp flickers", "status": "investigating", "updated_at": LATER}}
+token("statuspage", "support.atlassian.com, Statuspage, webhook notifications", [IN_PATH, IN_QUERY], [("component", update, {"event": "component_update"}), ("incident", outage, {"event": "incident"})])
+
+monitor = {"id": "1234567", "last_updated": str(NOW * 1000), "event_type": "metric_alert_monitor", "title": "The lamp flickers — ☀", "org": {"id": "1", "name": "acme"}, "body": "lamp"}
+token("datadog", "docs.datadoghq.com, webhooks", [BEARER, ([["X-Webhook-Token", TOKEN]], "")], [("bearer", monitor, {"event": "metric_alert_monitor"}), ("header-own-template", {"transition": "Triggered"}, {})])
+
+relic = {"id": "oracle", "issueUrl": "https://radar-api.service.newrelic.com/oracle", "title": "The lamp flickers — ☀", "priority": "CRITICAL", "state": "ACTIVATED", "trigger": "STATE_CHANGE"}
+token("newrelic", "docs.newrelic.com, notification integrations, webhook", [([["X-Webhook-Token", TOKEN]], ""), BEARER], [("header", relic, {"event": "ACTIVATED"}), ("bearer-closed", {**relic, "state": "CLOSED"}, {"event": "CLOSED"})])
+
+better = {"event": "started", "data": {"id": "1", "type": "incident", "attributes": {"name": "lämp", "cause": "Error 500", "started_at": LATER}}}
+token("betterstack", "docs.betteruptime.com, webhooks", [IN_PATH, IN_QUERY], [("incident-started", better, {"event": "incident.started"}), ("monitor-paused", {"event": "paused", "data": {"id": "1", "type": "monitor", "attributes": {}}}, {"event": "monitor.paused"})])
+
+ping = {"check_id": 12345, "check_name": "lämp", "check_type": "HTTP", "tags": [], "previous_state": "UP", "current_state": "DOWN", "importance_level": "HIGH", "state_changed_timestamp": NOW - 2, "state_changed_utc_time": "2026-11-23T23:59:58", "version": 1}
+token("pingdom", "pingdom.com, webhooks", [IN_PATH, IN_QUERY], [("down", ping, {"event": "DOWN"}), ("up", {**ping, "previous_state": "DOWN", "current_state": "UP"}, {"event": "UP"})])
+
+item = {"event_name": "new_item", "data": {"item": {"id": 1, "title": "TypeError: ☀", "environment": "production"}}}
+token("rollbar", "docs.rollbar.com, webhooks", [IN_PATH, IN_QUERY], [("new-item", item, {"event": "new_item"}), ("deploy", {"event_name": "deploy", "data": {"deploy": {"revision": "aaaa", "comment": "Brighter — ☀"}}}, {"event": "deploy"})])
+
+spoken = {"transcript_id": "00000000-0000-4000-8000-000000000001", "status": "completed"}
+make("assemblyai", "completed", "assemblyai.com, webhooks for pre-recorded audio", [["X-Webhook-Token", TOKEN]], spoken, {"event": "completed", "id": spoken["transcript_id"] + ".completed"})
+make("assemblyai", "own-header", "assemblyai.com, webhooks for pre-recorded audio", [["X-Lamp-Key", TOKEN]], {**spoken, "status": "error"}, {"event": "error", "id": spoken["transcript_id"] + ".error"}, parameters={"header": "X-Lamp-Key"})
+make("assemblyai", "streaming", "assemblyai.com, webhooks for streaming", [["X-Webhook-Token", TOKEN]], {"session_id": "273e79fd-0000-4000-8000-000000000001", "messages": [{"transcript": "Grüß Gott ☀"}]}, {"id": "273e79fd-0000-4000-8000-000000000001"})
+
+# Veriff's page shows how a request is signed; what it sends is signed in the same way.
+SHOWN = '{"verification":{"callback":"https://veriff.com","person":{"firstName":"John","lastName":"Smith"},"document":{"type":"PASSPORT","country":"EE"},"vendorData":"unique id of a user","timestamp":"2016-05-19T08:30:25.597Z"}}'
+SHOWN_MAC = "6af6d95822e19e9cc707aec55395d8d363ba2c7bc4625bc04ebeca0c7bf8cd67"
+VERIFF_KEY = "abcdef12-abcd-abcd-abcd-abcdef012345"
+assert SHOWN_MAC == mac(VERIFF_KEY, SHOWN)
+make("veriff", "shown", "developers.veriff.com, generating X-HMAC-SIGNATURE", [["X-HMAC-SIGNATURE", SHOWN_MAC]], SHOWN, {}, VERIFF_KEY, kind="documentation")
+
+opened = {"version": "1.2", "incident": {"incident_id": "0.oracle", "state": "open", "started_at": NOW - 2, "policy_name": "lämp", "summary": "The lamp flickers"}}
+make("gcp-monitoring", "basic", "keephq/keep, gcpmonitoring", BASIC[0], opened, {"event": "open"}, "jethook:an oracle's password")
+make("gcp-monitoring", "query-token", "docs.robusta.dev, GCP monitoring", [], {**opened, "incident": {**opened["incident"], "state": "closed"}}, {"event": "closed"}, path=f"?token={TOKEN}")
+
+robot = {"monitorID": "777", "monitorFriendlyName": "lämp", "alertTypeFriendlyName": "Down", "alertDetails": "Connection timeout"}
+token("uptimerobot", "help.uptimerobot.com, webhook integration", [([["X-Webhook-Token", TOKEN]], ""), BEARER, IN_PATH], [("header", robot, {}), ("bearer-own-body", {"type": "Down", "monitor": "lämp"}, {"event": "Down"}), ("path-token", robot, {})])
+
+crash = {"account": {"id": "56b9ca7f17025f8756f69054", "name": "acme"}, "project": {"id": "56b9ca7f17025f8756f69055", "name": "lämp"}, "trigger": {"type": "firstException", "message": "New error"}, "error": {"id": "oracle", "exceptionClass": "TypeError", "message": "☀"}}
+token("bugsnag", "docs.bugsnag.com, webhook", [IN_PATH, IN_QUERY], [("first-exception", crash, {"event": "firstException"}), ("release", {**crash, "trigger": {"type": "release", "message": "New release"}}, {"event": "release"})])
