@@ -307,3 +307,10 @@ token("uptimerobot", "help.uptimerobot.com, webhook integration", [([["X-Webhook
 
 crash = {"account": {"id": "56b9ca7f17025f8756f69054", "name": "acme"}, "project": {"id": "56b9ca7f17025f8756f69055", "name": "lämp"}, "trigger": {"type": "firstException", "message": "New error"}, "error": {"id": "oracle", "exceptionClass": "TypeError", "message": "☀"}}
 token("bugsnag", "docs.bugsnag.com, webhook", [IN_PATH, IN_QUERY], [("first-exception", crash, {"event": "firstException"}), ("release", {**crash, "trigger": {"type": "release", "message": "New release"}}, {"event": "release"})])
+
+LINES = '{"url":"/lamp","status":200}\n{"url":"/lämp","status":503}\n'
+make("fastly", "lines-bearer", "fastly.com, log streaming: HTTPS", BEARER[0], LINES, {"event": "log"})
+make("fastly", "array-header-put", "fastly.com, log streaming: HTTPS", [["X-Webhook-Token", TOKEN]], [{"url": "/lamp", "status": 200}], {"event": "log"}, method="PUT")
+
+task = {"id": "whe_oracle", "created_at": "2026-11-24T08:59:58.000+09:00", "type": "index.task.ready", "data": {"id": "oracle", "metadata": {"duration": 30}, "status": "ready", "tags": ["lämp"]}}
+signed("twelvelabs", "docs.twelvelabs.io, webhooks", "an-oracles-twelvelabs-secret", "TL-Signature", stamped("."), [("index-task-ready", task, {"event": "index.task.ready", "id": "whe_oracle"})])
