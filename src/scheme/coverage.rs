@@ -113,7 +113,7 @@ impl Coverage {
         let worlds: &[World] = match plan.content {
             Content::Any => &[World::Form, World::Other],
             Content::Form => &[World::Form],
-            Content::Json | Content::Xml => &[World::Other],
+            Content::Json | Content::Xml | Content::Multipart => &[World::Other],
         };
         let covers = |world: &World| {
             signed.iter().any(|template| text_covers(&template.parts, *world))
@@ -224,7 +224,8 @@ impl Coverage {
 
 impl World {
     fn may_have(self, place: &Place) -> bool {
-        self == Self::Form || !place.is_form()
+        // Single fields may come in a form of several parts as well.
+        self == Self::Form || !place.is_form() || matches!(place, Place::FormField(_) | Place::FormPointer(_))
     }
 
     fn surely_has(self, place: &Place) -> bool {

@@ -92,7 +92,7 @@ fn answer(scope: &Scope<'_, '_>, handshake: &HandshakePlan) -> Result<Reply, Rej
     };
     Ok(Reply {
         status: answer.status,
-        content_type: answer.content_type.clone().filter(|_| !body.is_empty()),
+        content_type: answer.content_type.clone().filter(|_| !body.is_empty() || answer.keeps_type),
         headers: headers.into_iter().filter(|(name, _)| *name != CONTENT_TYPE).collect(),
         body: Bytes::from(body),
     })

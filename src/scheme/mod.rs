@@ -19,6 +19,7 @@ pub(crate) mod key;
 mod keyring;
 mod label;
 pub(crate) mod matched;
+mod multipart;
 mod outline;
 mod pattern;
 mod place;

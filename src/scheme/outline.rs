@@ -56,7 +56,7 @@ impl Verification {
             names_id: !self.event.id.is_empty(),
             content_type: match self.content {
                 Content::Any | Content::Json => "application/json",
-                Content::Form => "application/x-www-form-urlencoded",
+                Content::Form | Content::Multipart => "application/x-www-form-urlencoded",
                 Content::Xml => "text/xml; charset=utf-8",
             },
         }

@@ -231,6 +231,8 @@ pub(super) struct HandshakePlan {
 pub(super) struct AnswerPlan {
     pub(super) status: StatusCode,
     pub(super) content_type: Option<http::HeaderValue>,
+    /// Whether it is told even where there is no body.
+    pub(super) keeps_type: bool,
     pub(super) body: Template,
     pub(super) json: Vec<(String, Template)>,
     pub(super) headers: Vec<(HeaderName, Template)>,

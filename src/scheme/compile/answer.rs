@@ -109,7 +109,7 @@ impl Compiler<'_> {
                 Err(_) => self.fault(format!("answer.headers[{name}]"), "the value can't stand in a header"),
             }
         }
-        let content_type = answer.content_type.filter(|_| !body.is_empty());
+        let content_type = answer.content_type.filter(|_| !body.is_empty() || answer.keeps_type);
         Some(Reply { status: answer.status, content_type, headers, body: Bytes::from(body) })
     }
 
@@ -147,7 +147,8 @@ impl Compiler<'_> {
                 Err(_) => self.fault(format!("{field}.headers[{name}]"), format!("`{name}` is no header name")),
             }
         }
-        Some(AnswerPlan { status: status?, content_type: Some(content_type), body, json, headers })
+        let (content_type, keeps_type) = (Some(content_type), !spec.content_type.is_empty());
+        Some(AnswerPlan { status: status?, content_type, keeps_type, body, json, headers })
     }
 
     fn texts(

@@ -73,7 +73,7 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 200, max = 299))]
     pub status: Option<u16>,
-    /// The content type. Absent: text/plain, with json application/json.
+    /// The content type. Absent: text/plain, with json application/json, without a body none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 128))]
     pub content_type: String,

@@ -104,6 +104,8 @@ pub enum Content {
     Json,
     /// application/x-www-form-urlencoded.
     Form,
+    /// multipart/form-data, or application/x-www-form-urlencoded, of which only single fields are read.
+    Multipart,
     /// XML.
     Xml,
 }

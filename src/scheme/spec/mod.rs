@@ -37,7 +37,8 @@ pub struct Verification {
     #[serde(default, rename = "let", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 8))]
     pub lets: BTreeMap<String, Text>,
-    /// What the body of a delivery must be: any (default), json (an object or a list), form or xml. A verified body that is
+    /// What the body of a delivery must be: any (default), json (an object or a list), form, multipart (of which
+    /// plain fields are read, by form:NAME) or xml. A verified body that is
     /// something else is answered 400. With any, a body sent as JSON must parse where the entry reads JSON.
     #[serde(default, skip_serializing_if = "is_default")]
     pub content: Content,
