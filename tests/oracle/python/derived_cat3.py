@@ -225,7 +225,7 @@ CLOUD = "learn.microsoft.com, Event Grid, endpoint validation with CloudEvents"
 cloud = lambda id: {"specversion": "1.0", "id": id, "source": "/subscriptions/oracle", "type": "Microsoft.Storage.BlobCreated", "subject": "/containers/lämp", "time": LATER, "data": {"api": "PutBlob"}}
 make("azure-event-grid-cloudevents", "query-token", CLOUD, kind, cloud(ONE), {"event": "Microsoft.Storage.BlobCreated", "id": ONE}, path=f"?token={TOKEN}")
 make("azure-event-grid-cloudevents", "batch", CLOUD, kind, [cloud(ONE), cloud(TWO)], {"event": "Microsoft.Storage.BlobCreated"}, path=f"/{TOKEN}")
-make("azure-event-grid-cloudevents", "abuse-protection", CLOUD, [["WebHook-Request-Origin", "eventgrid.azure.net"], ["WebHook-Request-Rate", "120"]], "", {"handshake": True, "answer": {"status": 200, "body": ""}}, method="OPTIONS")
+make("azure-event-grid-cloudevents", "abuse-protection", CLOUD, [["WebHook-Request-Origin", "eventgrid.azure.net"], ["WebHook-Request-Rate", "120"]], "", {"handshake": True, "answer": {"status": 200, "headers": {"webhook-allowed-origin": "eventgrid.azure.net", "webhook-allowed-rate": "*", "allow": "POST"}, "body": ""}}, method="OPTIONS")
 
 # Senders that only repeat a token.
 discussion = {"event": {"action": "create", "scope": "discussion"}, "repo": {"type": "model", "name": "acme/lamp", "id": "621ffdc036468d709f17434d", "private": False}, "webhook": {"id": "6390e855e30d9209411de93b", "version": 3}}
