@@ -41,6 +41,11 @@ test: ## everything that must hold: format, lints, unit tests, and tests against
 test-unit: ## the tests that need no other program
 	@cargo test --locked --lib
 
+.PHONY: test-oracles
+test-oracles: ## both directions against the providers' own libraries (Node, Python, Go; fetches them), 10 minutes cold
+	@tests/tools/check.sh node npm python3 go
+	@tests/oracle/run.sh
+
 .PHONY: build
 build: ## target/release/jethook
 	@cargo build --release --locked
