@@ -228,8 +228,8 @@ make("azure-event-grid-cloudevents", "batch", CLOUD, kind, [cloud(ONE), cloud(TW
 make("azure-event-grid-cloudevents", "abuse-protection", CLOUD, [["WebHook-Request-Origin", "eventgrid.azure.net"], ["WebHook-Request-Rate", "120"]], "", {"handshake": True, "answer": {"status": 200, "headers": {"webhook-allowed-origin": "eventgrid.azure.net", "webhook-allowed-rate": "*", "allow": "POST"}, "body": ""}}, method="OPTIONS")
 
 # Senders that only repeat a token.
-discussion = {"event": {"action": "create", "scope": "discussion"}, "repo": {"type": "model", "name": "acme/lamp", "id": "621ffdc036468d709f17434d", "private": False}, "webhook": {"id": "6390e855e30d9209411de93b", "version": 3}}
-token("huggingface", "huggingface.co, Hub, webhooks", [([["X-Webhook-Secret", TOKEN]], ""), ([], f"?secret={TOKEN}")], [("discussion", discussion, {"event": "discussion.create"}), ("repo-content", {**discussion, "event": {"action": "update", "scope": "repo.content"}}, {"event": "repo.content.update"})])
+content = {"event": {"action": "update", "scope": "repo.content"}, "repo": {"type": "model", "name": "acme/lamp", "id": "621ffdc036468d709f17434d", "private": False}, "webhook": {"id": "6390e855e30d9209411de93b", "version": 3}}
+token("huggingface", "huggingface.co, Hub, webhooks", [([], f"?secret={TOKEN}")], [("repo-content", content, {"event": "repo.content.update"})])
 
 ddos = {"account_id": "oracle", "alert_correlation_id": "000eaa907ed24e78946d3a93adb2ae57", "alert_event": "ALERT_STATE_EVENT_START", "alert_type": "advanced_ddos_attack_l4_alert", "data": {"attack_id": "oracle"}, "name": "Lamp — ☀", "policy_id": "oracle", "text": "The lamp flickers", "ts": NOW - 2}
 token("cloudflare-notifications", "developers.cloudflare.com, notifications, configure webhooks", [([["cf-webhook-auth", TOKEN]], "")], [("ddos", ddos, {"event": "advanced_ddos_attack_l4_alert"}), ("test", {"text": "Hello World! This is a test message sent from https://cloudflare.com."}, {})])
