@@ -195,7 +195,7 @@ async function make(provider, name, by, { secrets, headers, body, expect, url = 
 {
   const send = (provider, by, secret, base64, id, body, expect) => {
     const signature = new Webhook(base64).sign(id, new Date(now * 1000), body);
-    return make(provider, `sdk-${expect.event.replaceAll(/[._]/g, "-")}`, by, { secrets: [secret], headers: [JSON_TYPE, ["webhook-id", id], ["webhook-timestamp", String(now)], ["webhook-signature", signature]], body, expect: { id, ...expect } });
+    return make(provider, `sdk-${expect.event.replaceAll(/[._]/g, "-").toLowerCase()}`, by, { secrets: [secret], headers: [JSON_TYPE, ["webhook-id", id], ["webhook-timestamp", String(now)], ["webhook-signature", signature]], body, expect: { id, ...expect } });
   };
   const polar = "polar_whs_oracle_secret";
   const order = JSON.stringify({ type: "order.paid", timestamp: TIME, data: { id: "9a1f5a1e-0000-4000-8000-000000000001", total_amount: 1200, customer: { name: "Zoë ☃" } } });
@@ -203,6 +203,15 @@ async function make(provider, name, by, { secrets, headers, body, expect, url = 
   const dodo = "whsec_amV0aG9vayBvcmFjbGUsIGEgdGVzdCBzZWNyZXQuLi4=";
   const payment = JSON.stringify({ business_id: "bus_oracle", type: "payment.succeeded", timestamp: TIME, data: { payload_type: "Payment", payment_id: "pay_oracle", total_amount: 1200, customer: { name: "Zoë ☃" } } });
   await send("dodo-payments", "dodopayments (npm) 2.52.0 (accepts)", dodo, dodo, "msg_oracle_dodo_1", payment, { event: "payment.succeeded", time: TIME });
+}
+
+// BigCommerce's page signs nothing of its own: it hands the client secret, as base64, to the standard's library.
+{
+  const key = "oracle bigcommerce client secret";
+  const id = "msg_oracle_bigcommerce_1";
+  const body = JSON.stringify({ store_id: "11111", producer: "stores/abcde", scope: "store/order/statusUpdated", data: { type: "order", id: 173331 }, hash: "3f9ea420af83450d7ef9f78b08c8af25b2213637", created_at: now - 2 });
+  const signature = new Webhook(Buffer.from(key).toString("base64")).sign(id, new Date(now * 1000), body);
+  await make("bigcommerce", "sdk-status-updated", "standardwebhooks (npm) 1.1.1, as BigCommerce's page uses it", { headers: [JSON_TYPE, ["webhook-id", id], ["webhook-timestamp", String(now)], ["webhook-signature", signature]], body, expect: { event: "store.order.statusUpdated", id, time: TIME } });
 }
 
 // Coinbase Commerce.
