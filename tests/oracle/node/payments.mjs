@@ -222,6 +222,24 @@ async function make(provider, name, by, { secrets, headers, body, expect, url = 
   await make("coinbase-commerce", "sdk-confirmed", "coinbase-commerce-node 1.0.4", { secrets: [key], headers: [JSON_TYPE, ["X-CC-Webhook-Signature", coinbase.Webhook.computeSignature(body, key)]], body, expect: { event: "charge:confirmed", id, time: TIME } });
 }
 
+// Coinbase Developer Platform: Hook0's scheme. The signature names the headers that it covers.
+{
+  const key = "oracle cdp subscription secret";
+  const by = "hook0-client (npm) 1.1.0 (accepts)";
+  const event = { id: "evt_oracle1", type: "onchain.activity.detected", createdAt: TIME, data: { networkId: "base-mainnet", eventName: "Transfer", value: "1000000", note: "Zoë ☃" } };
+  const link = { id: "evt_oracle2", eventType: "payment_link.payment.success", amount: "12.00" };
+  const send = (name, value, extra, expect) => {
+    const body = JSON.stringify(value);
+    const covered = [JSON_TYPE, ...extra];
+    const names = covered.map(([header]) => header.toLowerCase()).join(" ");
+    const text = `${now}.${names}.${covered.map(([, content]) => content).join(".")}.${body}`;
+    const headers = [...covered, ["X-Hook0-Signature", `t=${now},h=${names},v1=${mac("sha256", key, text)}`]];
+    return make("coinbase-cdp", name, by, { headers, body, expect });
+  };
+  await send("sdk-onchain", event, [["X-Hook0-Id", "evt_oracle1"]], { event: "onchain.activity.detected", id: "evt_oracle1", time: TIME });
+  await send("sdk-payment-link", link, [["X-Event-Id", "evt_oracle2"], ["X-Event-Type", "payment_link.payment.success"]], { event: "payment_link.payment.success", id: "evt_oracle2" });
+}
+
 // Mollie: two header lines while a secret is rotated.
 {
   const key = "oracle mollie signing secret";

@@ -337,6 +337,78 @@ TABLE = [
         {"event": "charge.success"},
         {"secrets": ["sk_test_oracle"]},
     ),
+    (
+        "fastspring",
+        "order",
+        "developer.fastspring.com, message security",
+        {"events": [{"id": "oracle-1", "processed": False, "created": (NOW - 2) * 1000, "type": "order.completed", "live": True, "data": {"order": "1", "customer": {"first": NAME}}}]},
+        lambda body: [["X-FS-Signature", digest(body, encoding="base64")]],
+        {"event": "order.completed", "id": "oracle-1"},
+        {},
+    ),
+    (
+        "fastspring",
+        "mixed-batch",
+        "developer.fastspring.com, message security",
+        {"events": [{"id": "oracle-1", "type": "order.completed"}, {"id": "oracle-2", "type": "subscription.activated"}]},
+        lambda body: [["X-FS-Signature", digest(body, encoding="base64")]],
+        {},
+        {},
+    ),
+    (
+        "marqeta",
+        "transactions",
+        "marqeta.com, about webhooks",
+        {"transactions": [{"type": "authorization", "state": "PENDING", "token": "oracle-1", "acting_user_token": "oracle", "amount": 12.0, "merchant": {"name": NAME}}]},
+        lambda body: [basic("oracle:A long passw0rd!")],
+        {"event": "transactions"},
+        {"secrets": ["oracle:A long passw0rd!"]},
+    ),
+    (
+        "marqeta",
+        "ping",
+        "marqeta.com, about webhooks",
+        {"pings": [{"token": "marqeta", "payload": "healthcheck"}]},
+        lambda body: [basic("oracle:A long passw0rd!")],
+        {"event": "pings"},
+        {"secrets": ["oracle:A long passw0rd!"]},
+    ),
+    (
+        "revenuecat",
+        "renewal",
+        "revenuecat.com, webhooks",
+        {"api_version": "1.0", "event": {"id": "12345678-0000-4000-8000-000000000001", "type": "RENEWAL", "app_user_id": NAME, "event_timestamp_ms": (NOW - 2) * 1000}},
+        lambda body: [["Authorization", "Bearer oracle-authorization"]],
+        {"event": "RENEWAL", "id": "12345678-0000-4000-8000-000000000001"},
+        {"secrets": ["Bearer oracle-authorization"]},
+    ),
+    (
+        "tiktok-shop",
+        "order",
+        "receivers of TikTok Shop's webhooks",
+        {"type": 1, "tts_notification_id": "7327112393057371910", "shop_id": "7494049642642441621", "timestamp": NOW - 2, "data": {"order_id": "576460000000000001", "order_status": "AWAITING_SHIPMENT"}},
+        lambda body: [["Authorization", digest("oracleappkey" + body)]],
+        {"event": "1", "id": "7327112393057371910", "time": TIME, "answer": {"status": 200, "body": ""}},
+        {"parameters": {"appKey": "oracleappkey"}},
+    ),
+    (
+        "flutterwave",
+        "charge",
+        "receivers of Flutterwave's webhooks",
+        {"event": "charge.completed", "data": {"id": 285959875, "tx_ref": "oracle", "amount": 1200, "currency": "NGN", "status": "successful", "customer": {"name": NAME}}},
+        lambda body: [["verif-hash", "oracle-secret-hash"]],
+        {"event": "charge.completed"},
+        {"secrets": ["oracle-secret-hash"]},
+    ),
+    (
+        "flutterwave-v4",
+        "charge",
+        "receivers of Flutterwave's webhooks",
+        {"webhook_id": "wbk_oracle", "timestamp": (NOW - 2) * 1000, "type": "charge.completed", "data": {"id": "chg_oracle", "amount": 1200, "status": "succeeded", "customer": {"name": {"first": NAME}}}},
+        lambda body: [["flutterwave-signature", digest(body, encoding="base64")]],
+        {"event": "charge.completed"},
+        {},
+    ),
 ]
 
 for provider, name, page, value, headers, expect, more in TABLE:
@@ -364,6 +436,17 @@ make(
 )
 FORM = ["Content-Type", "application/x-www-form-urlencoded"]
 make("woocommerce", "ping", "woocommerce, class-wc-webhook.php", [FORM], "webhook_id=142", handshake(status=200, body=""))
+
+# Senders that do not sign: a token in the URL.
+TOKEN = "oracle-token-in-the-url"
+sale = "sale_id=oracle-1&sale_timestamp=2026-11-23T23%3A59%3A58Z&seller_id=oracle&product_id=p1&full_name=Zo%C3%AB&price=1200"
+for name, url, body, expect in [
+    ("ping", f"/shop/gumroad/{TOKEN}", sale, {"id": "oracle-1"}),
+    ("refund", f"/shop/gumroad?token={TOKEN}", f"{sale}&resource_name=refund", {"event": "refund", "id": "oracle-1.refund"}),
+]:
+    make("gumroad", name, "gumroad.com, ping and resource subscriptions", [FORM], body, expect, secrets=[TOKEN], url=url)
+for name, url in [("path-token", f"/shop/mollie-classic/{TOKEN}"), ("query-token", f"/shop/mollie-classic?token={TOKEN}")]:
+    make("mollie-classic", name, "docs.mollie.com, webhooks", [FORM], "id=tr_d0b0E3EA3v", {}, secrets=[TOKEN], url=url)
 
 # Checks of a new URL.
 page = "receivers of Onfleet's webhooks"
