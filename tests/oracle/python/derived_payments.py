@@ -447,6 +447,17 @@ for name, url, body, expect in [
     make("gumroad", name, "gumroad.com, ping and resource subscriptions", [FORM], body, expect, secrets=[TOKEN], url=url)
 for name, url in [("path-token", f"/shop/mollie-classic/{TOKEN}"), ("query-token", f"/shop/mollie-classic?token={TOKEN}")]:
     make("mollie-classic", name, "docs.mollie.com, webhooks", [FORM], "id=tr_d0b0E3EA3v", {}, secrets=[TOKEN], url=url)
+invoice = compact({"event": {"code": 1005, "name": "invoice_confirmed"}, "data": {"id": "oracle", "status": "confirmed", "price": 12, "buyerFields": {"buyerName": NAME}}})
+make(
+    "bitpay",
+    "invoice",
+    "developer.bitpay.com, notifications",
+    [JSON],
+    invoice,
+    {"event": "invoice_confirmed", "answer": {"status": 200, "body": ""}},
+    secrets=[TOKEN],
+    url=f"/shop/bitpay/{TOKEN}",
+)
 
 # Checks of a new URL.
 page = "receivers of Onfleet's webhooks"
