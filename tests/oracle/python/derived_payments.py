@@ -409,6 +409,28 @@ TABLE = [
         {"event": "charge.completed"},
         {},
     ),
+    (
+        "klarna",
+        "captured",
+        "receivers of Klarna's webhooks",
+        {"metadata": {"event_type": "payment.request.state-change.completed", "event_id": "d9f9b1a0-0000-4000-8000-000000000001", "event_version": "v2", "occurred_at": TIME, "webhook_id": "krn:oracle"}, "payload": {"payment_request_id": "krn:oracle", "state": "COMPLETED", "name": NAME}},
+        lambda body: [["Klarna-Signature", digest(body)], ["Klarna-Signing-Key-Id", "krn:oracle"]],
+        {"event": "payment.request.state-change.completed", "id": "d9f9b1a0-0000-4000-8000-000000000001", "time": TIME},
+        {},
+    ),
+    (
+        "ripple-collections",
+        "payment",
+        "receivers of Ripple's webhooks",
+        {"data": {"id": "oracle", "amount": "12.00", "currency": "USD", "name": NAME}},
+        lambda body: [
+            ["X-Webhook-Event-Type", "payment.completed"],
+            ["X-Webhook-Timestamp", f"{NOW}123"],
+            ["X-Webhook-Signature", f"t={NOW}123,v1={digest(f'{NOW}123.' + plain('sha256', body), bytes.fromhex(HEX_KEY))}"],
+        ],
+        {"event": "payment.completed"},
+        {"secrets": [base64.b64encode(bytes.fromhex(HEX_KEY)).decode()]},
+    ),
 ]
 
 for provider, name, page, value, headers, expect, more in TABLE:
