@@ -286,7 +286,7 @@ TABLE = [
     (
         "payu",
         "order",
-        "receivers of PayU's notifications",
+        "openpayu_php, Util.php",
         {"order": {"orderId": "LDLW5N7MF4140324GUEST000P01", "extOrderId": "1", "orderCreateDate": "2026-11-24T00:59:58+01:00", "merchantPosId": "145227", "description": NAME, "totalAmount": "1200", "status": "COMPLETED"}},
         lambda body: [["OpenPayu-Signature", f"sender=checkout;signature={plain('md5', body + KEY)};algorithm=MD5;content=DOCUMENT"]],
         {"event": "order.COMPLETED", "id": "LDLW5N7MF4140324GUEST000P01.COMPLETED"},
@@ -295,7 +295,7 @@ TABLE = [
     (
         "payu",
         "refund",
-        "receivers of PayU's notifications",
+        "openpayu_php, Util.php",
         {"orderId": "LDLW5N7MF4140324GUEST000P01", "refund": {"refundId": "912128", "amount": "1200", "status": "FINALIZED", "reason": "refund"}},
         lambda body: [["OpenPayu-Signature", f"sender=checkout;signature={plain('md5', body + KEY)};algorithm=MD5;content=DOCUMENT"]],
         {"event": "refund.FINALIZED"},
@@ -313,7 +313,7 @@ TABLE = [
     (
         "xendit",
         "payment",
-        "receivers of Xendit's webhooks",
+        "xendit/demo-store, payments.yaml",
         {"event": "payment.succeeded", "business_id": "oracle", "created": TIME, "data": {"id": "py-oracle", "status": "SUCCEEDED", "description": NAME}},
         lambda body: [["x-callback-token", "oracle-verification-token"], ["webhook-id", "oracle-webhook-1"]],
         {"event": "payment.succeeded", "id": "oracle-webhook-1"},
@@ -322,7 +322,7 @@ TABLE = [
     (
         "xendit",
         "invoice",
-        "receivers of Xendit's webhooks",
+        "xendit/demo-store, payments.yaml",
         {"id": "579c8d61f23fa4ca35e52da4", "external_id": "invoice_1", "status": "PAID", "amount": 50000},
         lambda body: [["x-callback-token", "oracle-verification-token"], ["webhook-id", "oracle-webhook-2"]],
         {"event": "PAID", "id": "oracle-webhook-2"},
@@ -331,7 +331,7 @@ TABLE = [
     (
         "paystack",
         "charge",
-        "receivers of Paystack's webhooks",
+        "PaystackOSS/doc-code-snippets",
         {"event": "charge.success", "data": {"id": 302961, "domain": "live", "status": "success", "reference": "oracle", "amount": 1200, "customer": {"first_name": NAME}}},
         lambda body: [["x-paystack-signature", digest(body, "sk_test_oracle", "sha512")]],
         {"event": "charge.success"},
@@ -394,7 +394,7 @@ TABLE = [
     (
         "flutterwave",
         "charge",
-        "receivers of Flutterwave's webhooks",
+        "Flutterwave-WooCommerce, class-flutterwave-gateway.php",
         {"event": "charge.completed", "data": {"id": 285959875, "tx_ref": "oracle", "amount": 1200, "currency": "NGN", "status": "successful", "customer": {"name": NAME}}},
         lambda body: [["verif-hash", "oracle-secret-hash"]],
         {"event": "charge.completed"},
