@@ -277,7 +277,7 @@ TABLE = [
     (
         "onfleet",
         "completed",
-        "receivers of Onfleet's webhooks",
+        "docs.onfleet.com, webhook authentication",
         {"taskId": "oracle", "workerId": "oracle", "actionContext": {"type": "WORKER"}, "triggerId": 3, "triggerName": "taskCompleted", "time": (NOW - 2) * 1000, "data": {"task": {"notes": NAME}}},
         lambda body: [["X-Onfleet-Signature", digest(body, bytes.fromhex(HEX_KEY), "sha512")]],
         {"event": "3", "time": TIME},
@@ -304,10 +304,19 @@ TABLE = [
     (
         "pagbank",
         "paid",
-        "receivers of PagBank's notifications",
+        "developer.pagbank.com.br, notifications",
         {"id": "ORDE_ORACLE", "reference_id": NAME, "charges": [{"id": "CHAR_ORACLE", "status": "PAID", "amount": {"value": 1200, "currency": "BRL"}}]},
         lambda body: [["x-authenticity-token", plain("sha256", f"{KEY}-{body}")]],
         {"event": "PAID"},
+        {},
+    ),
+    (
+        "pagbank",
+        "charge",
+        "developer.pagbank.com.br, notifications",
+        {"id": "CHAR_ORACLE", "status": "WAITING", "created_at": "2026-11-23T20:59:58.000-03:00", "description": NAME, "amount": {"value": 1200, "currency": "BRL"}},
+        lambda body: [["x-authenticity-token", plain("sha256", f"{KEY}-{body}")]],
+        {"event": "WAITING"},
         {},
     ),
     (
@@ -482,7 +491,7 @@ make(
 )
 
 # Checks of a new URL.
-page = "receivers of Onfleet's webhooks"
+page = "docs.onfleet.com, webhook authentication"
 make("onfleet", "check", page, [], "", handshake(status=200, contentType="text/plain", body="oracle-check"), secrets=[HEX_KEY], method="GET", url="/shop/onfleet?check=oracle-check")
 page = "docs.connect.worldline-solutions.com, webhooks"
 make("worldline-connect", "verification", page, [["X-GCS-Webhooks-Endpoint-Verification", "oracle-verification"]], "", handshake(status=200, contentType="text/plain", body="oracle-verification"), method="GET")
