@@ -6,6 +6,7 @@
 import base64
 import hashlib
 import hmac
+import json
 from urllib.parse import urlencode
 
 from vector import DATE, NOW, compact, write
@@ -33,10 +34,10 @@ def event(type, id=None, time=None):
     return {"event": type, "id": id, **({"time": time} if time else {})}
 
 
-def handshake(status=200, body="", content_type=None):
+def handshake(status=200, body="", headers=None):
     answer = {"status": status, "body": body}
-    if content_type:
-        answer["contentType"] = content_type
+    if headers:
+        answer["headers"] = headers
     return {"handshake": True, "answer": answer}
 
 
@@ -127,6 +128,28 @@ def readthedocs():
     body = compact({"event": "build:failed", "build": 15173336, "project": "lamp", "version": "Zoë"})
     headers = {"User-Agent": "Read-the-Docs/15.9.0 (readthedocs.org)", "X-RTD-Event": "build:failed", "X-Hub-Signature": digest(body)}
     make("readthedocs", "build-failed", page, headers, body, event("build:failed"))
+
+
+def pagure():
+    page = "pagure.io/pagure, tests/test_pagure_lib_task_services.py"
+    message = {"pagure_instance": "http://localhost.localdomain/", "payload": ["a", "b", "c"], "project_fullname": "test"}
+    body = json.dumps({"i": 1, "msg": message, "msg_id": "2018-not_so_random", "timestamp": 2, "topic": "topic"})
+    sent = {
+        "X-Pagure": "http://localhost.localdomain/",
+        "X-Pagure-project": "test",
+        "X-Pagure-Signature": "74b12f0b25bf7767014a0c0de9f3c10191e943d8",
+        "X-Pagure-Signature-256": "f3d757796554466eac49a5282b24ee32a1ecfb65dedd6c6231fb207240a9fe58",
+        "X-Pagure-Topic": "topic",
+    }
+    expect = event("topic", "2018-not_so_random", "1970-01-01T00:00:02Z")
+    make("pagure", "test", page, sent, body, expect, secrets=["aaabbbccc"], kind="documentation")
+
+
+def redmine():
+    page = "github.com/redmine/redmine, test/unit/webhook_test.rb"
+    sent = {"X-Redmine-Signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"}
+    secrets = ["It's a Secret to Everybody"]
+    make("redmine", "test", page, sent, "Hello, World!", event(None), secrets=secrets, kind="documentation", content="text/plain")
 
 
 def taiga():
@@ -242,6 +265,20 @@ def rows():
         {"type": "issue.updated", **change, "data": {"issue": {"id": 7, "subject": "Zoë"}}}, event("issue.updated", None, TIME),
     )
     yield (
+        "sourcegraph", "batch-change", "github.com/sourcegraph/sourcegraph, outbound webhooks", hash, "X-Sourcegraph-Webhook-Signature", "",
+        {"X-Sourcegraph-Webhook-Event-Type": "batch_change:apply"}, {"id": "QmF0Y2hDaGFuZ2U6MQ==", "name": "lämp"}, event("batch_change:apply"),
+    )
+    for header in ["X-Hook-Signature", "X-Hook-Secret"]:
+        yield (
+            "wrike", f"task-{header.split('-')[-1].lower()}", "receivers in use: HMAC-SHA256 of the body, hexadecimal", hash, header, "", {},
+            [{"taskId": "T1", "webhookId": "W1", "eventAuthorId": "A1", "eventType": "TaskStatusChanged", "status": "Completed", "lastUpdatedDate": TIME}],
+            event("TaskStatusChanged"),
+        )
+    yield (
+        "teamwork", "task", "receivers in use: HMAC-SHA256 of the body, hexadecimal", hash, "X-Projects-Signature", "",
+        {"X-Projects-Delivery": id, "X-Projects-Event": "TASK.CREATED"}, {"task": {"id": 7, "name": "Zoë"}, "eventCreator": {"id": 1}}, event("TASK.CREATED", id),
+    )
+    yield (
         "allura", "push", "github.com/apache/allura, Allura/allura/webhooks.py", "sha1", "X-Allura-Signature", "sha1=", {},
         {"size": 1, "commits": [{"id": "1", "message": "Zoë"}], "before": "0", "after": "1", "ref": "refs/heads/main"}, event("push"),
     )
@@ -307,10 +344,23 @@ def table():
         more = {"secrets": [TOKEN], **more}
         url = more.pop("url", lambda _: None)(provider)
         make(provider, name, page, headers, compact(body), expect, url=url, **more)
+    nonce = "7c3f9d8e5b2a41060f1e"
+    make(
+        "wrike", "secret-verification", "receivers in use", {"X-Hook-Secret": nonce},
+        compact({"requestType": "WebHook secret verification"}), handshake(headers={"x-hook-secret": digest(nonce)}),
+    )
+    body = compact({"eventId": "evt_1", "type": "space_content_updated", "spaceId": "s1", "installationId": "i1", "note": "Zoë"})
+    headers = {"X-GitBook-Signature": f"t={NOW},v1={digest(f'{NOW}.{body}')}"}
+    make("gitbook", "content-updated", "gitbook.com, webhook integration", headers, body, event("space_content_updated", "evt_1"))
+    body = compact({"payloadId": "Rm9vQmFyQmF6", "action": "created", "hookId": "h1", "card": {"name": "Zoë"}})
+    signed = hmac.new(SECRET.encode(), b"Rm9vQmFyQmF6https://hooks.example.com/shop/endpoint", hashlib.sha1).digest()
+    headers = {"X-Favro-Webhook": base64.b64encode(signed).decode()}
+    page = "receivers in use, and what they quote of favro.com"
+    make("favro", "card", page, headers, body, event("created", "Rm9vQmFyQmF6"), url="/shop/endpoint")
     challenge = "d78dd1d3-01ce-4481-81de-92b4f3aa5ab1"
     make(
         "smartsheet", "challenge", "developers.smartsheet.com, webhook verification", {"Smartsheet-Hook-Challenge": challenge},
-        compact({"challenge": challenge, "webhookId": 1}), handshake(),
+        compact({"challenge": challenge, "webhookId": 1}), handshake(headers={"smartsheet-hook-response": challenge}),
     )
 
 
@@ -321,6 +371,8 @@ gogs()
 semaphore()
 flux()
 readthedocs()
+pagure()
+redmine()
 taiga()
 rubygems()
 table()

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 use jethook::catalogue;
-use jethook::scheme::{Authenticates, Context, Draft, Key, Keyring, Rejection, Scheme, Verdict};
+use jethook::scheme::{Authenticates, Context, Draft, Key, Keyring, Rejection, Scheme, SignatureAlgorithm, Verdict};
 use jethook::secret::Secret;
 
 use super::key::pairs;
@@ -25,10 +25,13 @@ fn pair(case: &Case) -> Pair {
     let secrets = if secrets.is_empty() { halves.clone() } else { secrets };
     let (signing, faults) = case.scheme.signing_keyring(secrets.clone());
     let spec = case.spec();
+    let is_shared = |algorithm: &SignatureAlgorithm| {
+        matches!(algorithm, SignatureAlgorithm::HmacSha256 | SignatureAlgorithm::HmacSha512)
+    };
     let is_constant = spec.keys.values().any(|key| !key.constant.is_empty());
     let is_public = spec.public_key.is_some()
         || spec.jwt.as_ref().is_some_and(|jwt| jwt.algorithms.iter().any(|algorithm| algorithm.public().is_some()))
-        || spec.http_signature.is_some()
+        || spec.http_signature.as_ref().is_some_and(|family| !family.algorithms.iter().all(is_shared))
         || secrets.iter().any(is_public_half);
     if faults.is_empty() && !is_public && !is_constant {
         let (verifying, _) = case.scheme.keyring(case.vector.keys());
