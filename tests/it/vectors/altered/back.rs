@@ -171,7 +171,12 @@ fn what_is_signed_here_verifies() {
         let Pair { scheme, signing, verifying } = pair(case);
         let id = wanted.id().map(|id| id.value.as_str());
         let draft = draft(case, &stripped(case).body, wanted.event(), id);
-        let signed = scheme.sign(&signing, draft, case.vector.now()).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let signed = match scheme.sign(&signing, draft, case.vector.now()) {
+            Ok(signed) => signed,
+            // An event that is told by a value inside another can't be announced.
+            Err(error) if error.to_string().starts_with("nothing can be put at") => continue,
+            Err(error) => panic!("{file}: {error}"),
+        };
         let mut request = request_of(case, &signed);
         let verdict = scheme.verify(&verifying, &request.delivery(), case.vector.now());
         let verified = match verdict {
