@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod stream;
 
 pub mod event;
+pub mod fetch;
 
 pub mod route;
 

@@ -18,8 +18,9 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("stream", &[]),
     ("event", &["scheme"]),
     ("route", &["api", "catalogue", "config", "event", "metrics", "scheme", "secret", "stream"]),
+    ("fetch", &["route", "scheme"]),
     ("store", &["config", "event", "metrics", "outcome", "route", "secret", "stream"]),
-    ("receiver", &["api", "config", "event", "health", "metrics", "outcome", "route", "scheme", "store"]),
+    ("receiver", &["api", "config", "event", "fetch", "health", "metrics", "outcome", "route", "scheme", "store"]),
     (
         "controller",
         &["api", "catalogue", "config", "event", "health", "metrics", "route", "scheme", "secret", "stream"],
