@@ -307,3 +307,25 @@ async function make(provider, name, by, { secrets, headers, body, expect, url = 
   const publicKey = createPublicKey(example.secret).export({ type: "spki", format: "pem" });
   await make("wix", "sdk-order", "@wix/sdk 1.21.16 (accepts)", { secrets: [publicKey], headers: [["Content-Type", "text/plain"]], body, expect: { event: "OrderCreated", id: createHash("sha256").update(body).digest("hex") } });
 }
+
+// ShipStation publishes its keys as a set and has no library that verifies: signed by the page's words.
+{
+  const { example } = await import("./verify/wix.mjs");
+  const body = JSON.stringify({ resource_url: "https://api.shipengine.com/v1/tracking?carrier_code=usps", resource_type: "API_TRACK", data: { status_code: "DE", signed_by: "Zoë ☃" } });
+  const at = "2026-11-24T00:00:00Z";
+  const signature = sign("sha256", Buffer.from(`${at}.${body}`), example.secret).toString("base64");
+  const { kty, n, e } = createPublicKey(example.secret).export({ format: "jwk" });
+  write("shipstation", "derived-track", {
+    from: { kind: "derived", name: "docs.shipstation.com, webhook validation", date },
+    now,
+    fetched: { "https://api.shipengine.com/jwks": { keys: [{ kty, n, e, kid: "oracle", use: "sig", alg: "RS256" }] } },
+    secrets: [{ use: "url", value: "oracle-token-in-the-url" }],
+    request: {
+      method: "POST",
+      url: "/shop/shipstation/oracle-token-in-the-url",
+      headers: [JSON_TYPE, ["x-shipengine-timestamp", at], ["x-shipengine-rsa-sha256-key-id", "oracle"], ["x-shipengine-rsa-sha256-signature", signature]],
+      body,
+    },
+    expect: { event: "API_TRACK", id: null },
+  });
+}
