@@ -24,7 +24,7 @@ mkdir "$JETHOOK_VECTORS"
 failed=0
 run() { "$@" >"$work/said" 2>&1 || { failed=1; echo "failed: $*"; tail -n 20 "$work/said"; }; }
 for program in node/*.mjs; do case $program in */vector.mjs | */runner.mjs) ;; *) run node "$program" ;; esac; done
-for program in python/*.py; do case $program in */vector.py | */runner.py) ;; *) run python/.venv/bin/python "$program" ;; esac; done
+for program in python/*.py; do case $program in */vector.py | */delivery.py | */runner.py) ;; *) run python/.venv/bin/python "$program" ;; esac; done
 for program in "$work"/bin/*; do case $program in */verify) ;; *) run "$program" ;; esac; done
 echo "$(find "$JETHOOK_VECTORS" -name '*.json' | wc -l) vectors written"
 
