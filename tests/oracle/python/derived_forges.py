@@ -40,7 +40,7 @@ def rubygems():
     page = "guides.rubygems.org, webhook methods; app/jobs/notify_web_hook_job.rb"
     body = compact({"name": "lamp", "version": "1.2.0", "platform": "ruby", "authors": "Zoë", "project_uri": "https://rubygems.org/gems/lamp"})
     headers = {"Authorization": hashlib.sha256(f"lamp1.2.0{TOKEN}".encode()).hexdigest()}
-    make("rubygems", "gem", page, headers, body, event("gem", "lamp.1.2.0"), secrets=[TOKEN])
+    make("rubygems", "gem", page, headers, body, event("gem", "lamp.1.2.0.ruby"), secrets=[TOKEN])
 
 
 def rows():
