@@ -3,6 +3,9 @@
 # and neither takes it altered. The table is printed; fewer than 30 pairs, or one that fails, is a failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+for tool in cargo node npm python3 go; do
+  command -v "$tool" >/dev/null || { echo "missing: $tool" >&2; exit 2; }
+done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
