@@ -43,7 +43,6 @@ test-unit: ## the tests that need no other program
 
 .PHONY: test-oracles
 test-oracles: ## both directions against the providers' own libraries (Node, Python, Go; fetches them), 10 minutes cold
-	@tests/tools/check.sh node npm python3 go
 	@tests/oracle/run.sh
 
 .PHONY: build

@@ -2,8 +2,8 @@
 
 Deliveries that a library made are the vectors in --vectors, which jethook has verified before. Here `jethook send` signs a
 delivery for each module of node/verify, python/verify and go/verify; the library behind it must take it, and must refuse it
-with a byte of the signed part changed: of the body, of `signed` parts of it, or (`altered: "url"`) of the URL where that is
-what is signed. Standard library only.
+with a byte of the signed part changed: of the body, of `signed` parts of it, or of what `altered` names where the body is not
+signed: "url", or "header:NAME". Standard library only.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def ask(runner, work, what, requests):
 def sign(module, work):
     """What `jethook send` would send for the module's example."""
     example = module["example"]
-    url = example.get("url", f"https://hooks.example.com/shop/{module['id']}")
+    url = example.get("url") or example.get("publicUrl") or f"https://hooks.example.com/shop/{module['id']}"
     command = [os.environ["JETHOOK"], "send", module["id"], url, "--dry-run", "-o", "json"]
     secrets = example.get("secrets") or {"": example["secret"]}
     for number, (use, secret) in enumerate(secrets.items()):
@@ -60,53 +60,64 @@ def sign(module, work):
     return json.loads(done.stdout)
 
 
-def question(module, signed, body, url=None):
+def question(module, signed):
+    """The signed request as a library gets it: with the URL that the provider was told."""
     headers = {}
     for name, value in signed["headers"]:
         name = name.lower()
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    body = signed["body"].encode() if "body" in signed else base64.b64decode(signed["bodyBase64"])
+    example = module["example"]
+    _, mark, query = signed["url"].partition("?")
     return {
         "id": module["id"],
         "method": signed["method"],
-        "url": url or signed["url"],
+        "url": example["publicUrl"] + mark + query if "publicUrl" in example else signed["url"],
         "headers": headers,
         "bodyBase64": base64.b64encode(body).decode(),
-        "secret": module["example"].get("secret"),
-        "secrets": module["example"].get("secrets"),
+        "secret": example.get("secret"),
+        "secrets": example.get("secrets"),
         "now": int(time.time()),
     }
 
 
-def altered(body, parts):
-    """Copies with one letter or digit changed, spread over the body, or over the parts of it that are signed."""
-    spans = [range(len(body))]
-    if parts:
-        starts = [(body.index(part.encode()), len(part.encode())) for part in parts]
-        spans = [range(start, start + length) for start, length in starts]
-    places = [place for span in spans for place in span if chr(body[place]).isalnum() and body[place] < 128]
+def changed(text, spans):
+    """Copies with one letter or digit changed, spread over the spans."""
+    places = [place for span in spans for place in span if chr(text[place]).isalnum() and text[place] < 128]
     step = max(1, len(places) // ALTERED_MAX)
     for place in places[::step][:ALTERED_MAX]:
-        digit = chr(body[place]).isdigit()
-        other = (b"7" if body[place] != 0x37 else b"3") if digit else (b"q" if body[place] != 0x71 else b"z")
-        yield body[:place] + other + body[place + 1 :]
+        digit = chr(text[place]).isdigit()
+        other = (b"7" if text[place] != 0x37 else b"3") if digit else (b"q" if text[place] != 0x71 else b"z")
+        yield text[:place] + other + text[place + 1 :]
+
+
+def altered(module, genuine):
+    """The copies that a library must refuse."""
+    target, _, name = module["example"].get("altered", "body").partition(":")
+    body = base64.b64decode(genuine["bodyBase64"])
+    if target == "url" or target == "body" and not body:
+        return [{**genuine, "url": genuine["url"] + "q"}]
+    if target == "header":
+        value = genuine["headers"][name].encode()
+        # Behind the scheme's name, and before the end, where letters of base64 may spell the same bytes.
+        copies = changed(value, [range(value.find(b" ") + 1, len(value) - 3)])
+        return [{**genuine, "headers": {**genuine["headers"], name: copy.decode()}} for copy in copies]
+    parts = [part.encode() for part in module["example"].get("signed", [])]
+    spans = [range(body.index(part), body.index(part) + len(part)) for part in parts] or [range(len(body))]
+    copies = list(changed(body, spans)) or [body + b" "]
+    return [{**genuine, "bodyBase64": base64.b64encode(copy).decode()} for copy in copies]
 
 
 def try_module(runner, work, module):
     """None where the library does as it must, else what is wrong."""
     if "error" in module:
         return f"does not load: {module['error']}"
-    signed = sign(module, work)
-    body = signed["body"].encode() if "body" in signed else base64.b64decode(signed["bodyBase64"])
-    copies = [question(module, signed, copy) for copy in altered(body, module["example"].get("signed"))]
-    if module["example"].get("altered") == "url":
-        copies = [question(module, signed, body, signed["url"] + "q")]
-    elif not copies:
-        copies = [question(module, signed, body + b" ") if body else question(module, signed, body, signed["url"] + "q")]
-    genuine, *others = ask(runner, work, "verify", [question(module, signed, body), *copies])
+    request = question(module, sign(module, work))
+    genuine, *others = ask(runner, work, "verify", [request, *altered(module, request)])
     if not genuine["accepted"]:
         return f"refuses it: {genuine.get('error', 'false')}"
-    taken = [number for number, other in enumerate(others) if other["accepted"]]
-    return f"takes {len(taken)} of {len(others)} altered copies" if taken else None
+    taken = sum(other["accepted"] for other in others)
+    return f"takes {taken} of {len(others)} altered copies" if taken else None
 
 
 def made_by_libraries(vectors):

@@ -3,6 +3,9 @@
 # and neither takes it altered. The table is printed; fewer than 30 pairs, or one that fails, is a failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+for tool in cargo node npm python3 go; do
+  command -v "$tool" >/dev/null || { echo "missing: $tool" >&2; exit 2; }
+done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -24,7 +27,7 @@ mkdir "$JETHOOK_VECTORS"
 failed=0
 run() { "$@" >"$work/said" 2>&1 || { failed=1; echo "failed: $*"; tail -n 20 "$work/said"; }; }
 for program in node/*.mjs; do case $program in */vector.mjs | */runner.mjs) ;; *) run node "$program" ;; esac; done
-for program in python/*.py; do case $program in */vector.py | */runner.py) ;; *) run python/.venv/bin/python "$program" ;; esac; done
+for program in python/*.py; do case $program in */vector.py | */delivery.py | */runner.py) ;; *) run python/.venv/bin/python "$program" ;; esac; done
 for program in "$work"/bin/*; do case $program in */verify) ;; *) run "$program" ;; esac; done
 echo "$(find "$JETHOOK_VECTORS" -name '*.json' | wc -l) vectors written"
 

@@ -1,87 +1,16 @@
-"""Forges, CI, registries and trackers without a library that signs: requests computed here from what pages and sources say.
-
-`derived` proves our reading; `documentation` is a published example, whose secret, body and signature are the provider's own.
-"""
+"""Forges, CI, registries and trackers without a library that signs: requests computed here from what pages and sources say."""
 
 import base64
 import hashlib
 import hmac
-import json
 from urllib.parse import urlencode
 
-from vector import DATE, NOW, compact, write
+from delivery import JSON, SECRET, digest, event, handshake, make
+from vector import NOW, compact
 
-SECRET = "an oracle's secret, not a real one"
 TOKEN = "an-oracles-token"
-JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 TIME = "2026-11-23T23:59:58Z"
-
-
-def digest(body, hash="sha256", secret=SECRET):
-    return hmac.new(secret.encode(), body.encode(), hash).hexdigest()
-
-
-def make(provider, name, page, headers, body, expect, secrets=(SECRET,), url=None, kind="derived", content=JSON, **more):
-    request = {"method": more.pop("method", "POST"), "url": url or f"/shop/{provider}"}
-    request["headers"] = [["Content-Type", content], *([name, value] for name, value in headers.items())]
-    request["body"] = body
-    vector = {"from": {"kind": kind, "name": page, "date": DATE}, "now": NOW, **more}
-    write(provider, f"{kind}-{name}", {**vector, "secrets": list(secrets), "request": request, "expect": expect})
-
-
-def event(type, id=None, time=None):
-    return {"event": type, "id": id, **({"time": time} if time else {})}
-
-
-def handshake(status=200, body="", headers=None):
-    answer = {"status": status, "body": body}
-    if headers:
-        answer["headers"] = headers
-    return {"handshake": True, "answer": answer}
-
-
-def bitbucket():
-    page = "support.atlassian.com, manage webhooks, test values"
-    sent = "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9"
-    id = "c1c5a1a0-0000-4000-8000-000000000001"
-    headers = {"X-Event-Key": "repo:push", "X-Request-UUID": id, "X-Hub-Signature": sent}
-    published = {"secrets": ["It's a Secret to Everybody"], "kind": "documentation", "content": "text/plain"}
-    make("bitbucket-cloud", "hello-world", page, headers, "Hello World!", event("repo:push", id), **published)
-    body = compact({"actor": {"display_name": "Zoë"}, "repository": {"full_name": "acme/lamp"}, "push": {"changes": []}})
-    headers |= {"X-Attempt-Number": "1", "X-Hook-UUID": "h1", "X-Hub-Signature": f"sha256={digest(body)}"}
-    make("bitbucket-cloud", "push", page, headers, body, event("repo:push", id))
-
-    page = "confluence.atlassian.com, Bitbucket Data Center, manage webhooks"
-    body = compact({"eventKey": "pr:opened", "date": "2026-11-24T11:00:00+1100", "pullRequest": {"id": 7, "title": "Brighter — ☀"}})
-    headers = {"X-Event-Key": "pr:opened", "X-Request-Id": id, "X-Hub-Signature": f"sha256={digest(body)}"}
-    make("bitbucket-dc", "pull-request", page, headers, body, event("pr:opened", id))
-    ping = {"X-Event-Key": "diagnostics:ping", "X-Request-Id": id}
-    make("bitbucket-dc", "ping", page, ping, '{"test": true}', handshake())
-
-    page = "developer.atlassian.com, Jira Cloud webhooks, test values"
-    headers = {"X-Atlassian-Webhook-Identifier": "2f5e1b8a-0000-4000-8000-000000000001", "X-Hub-Signature": sent}
-    id = headers["X-Atlassian-Webhook-Identifier"]
-    make("jira", "hello-world", page, headers, "Hello World!", event(None, id), **published)
-    body = compact({"timestamp": (NOW - 2) * 1000, "webhookEvent": "jira:issue_updated", "issue": {"key": "LAMP-7", "fields": {"summary": "Brighter — ☀"}}})
-    headers["X-Hub-Signature"] = f"sha256={digest(body)}"
-    make("jira", "issue-updated", page, headers, body, event("jira:issue_updated", id, TIME))
-
-
-def circleci():
-    page = "circleci.com, outbound webhooks, example signatures"
-    examples = [
-        ("hello-world", "hello world", "secret", "734cc62f32841568f45715aeb9f4d7891324e6d948e4c6c60c0621cdac48623a"),
-        ("lalala", "lalala", "another-secret", "daa220016c8f29a8b214fbfc3671aeec2145cfb1e6790184ffb38b6d0425fa00"),
-        ("payload", "an-important-request-payload", "hunter123", "9be2242094a9a8c00c64306f382a7f9d691de910b4a266f67bd314ef18ac49fa"),
-    ]
-    for name, body, secret, sent in examples:
-        headers = {"circleci-event-type": "ping", "circleci-signature": f"v1={sent}"}
-        make("circleci", name, page, headers, body, event(None), secrets=[secret], kind="documentation", content="text/plain")
-    id = "3888f21b-0000-4000-8000-000000000001"
-    body = compact({"id": id, "type": "workflow-completed", "happened_at": "2026-11-23T23:59:58.000Z", "workflow": {"name": "build", "status": "success"}})
-    headers = {"circleci-event-type": "workflow-completed", "circleci-signature": f"v1={digest(body)},v2={'0' * 64}"}
-    make("circleci", "workflow", page, headers, body, event("workflow-completed", id, TIME))
 
 
 def gogs():
@@ -92,64 +21,11 @@ def gogs():
         make("gogs", name, page, headers, body, event("push", headers["X-Gogs-Delivery"]), content=content)
 
 
-def semaphore():
-    page = "github.com/semaphoreio/semaphore, notifications, signature_test.exs"
-    id = "5b0e0a60-0000-4000-8000-000000000001"
-    headers = {"X-Semaphore-Webhook-Id": id, "X-Semaphore-Signature-256": "dc46983557fea127b43af721467eb9b3fde2338fe3e14f51952aa8478c13d355"}
-    make("semaphore-ci", "test", page, headers, "body", event("pipeline", id), secrets=["secret"], kind="documentation", content="text/plain")
-    body = compact({"version": "1.0.0", "project": {"name": "lamp"}, "pipeline": {"state": "done", "result": "passed", "done_at": TIME}})
-    headers["X-Semaphore-Signature-256"] = digest(body)
-    make("semaphore-ci", "pipeline", page, headers, body, event("pipeline.passed", id, TIME))
-
-
-def flux():
-    page = "github.com/fluxcd/notification-controller, internal/notifier/forwarder_test.go"
-    body = compact(
-        {
-            "involvedObject": {"kind": "GitRepository", "namespace": "gitops-system", "name": "webapp"},
-            "severity": "info",
-            "timestamp": "2022-09-30T06:40:29Z",
-            "message": "message",
-            "reason": "reason",
-            "metadata": {"test": "metadata"},
-            "reportingController": "source-controller",
-            "reportingInstance": "source-controller-xyz",
-        }
-    )
-    secret = "7152fed34dd6149a7c75a276c510da27cb6f82b0"
-    sent = "sha256=65b018549b1254e7226d1c08f9567ee45bc9de0fc4e7b1a40253f9a018b08be7"
-    headers = {"gotk-component": "source-controller", "X-Signature": sent}
-    expect = event("GitRepository.reason", None, "2022-09-30T06:40:29Z")
-    make("flux-generic-hmac", "test", page, headers, body, expect, secrets=[secret], kind="documentation")
-
-
 def readthedocs():
     page = "docs.readthedocs.com, build webhooks; readthedocs/builds/tasks.py"
     body = compact({"event": "build:failed", "build": 15173336, "project": "lamp", "version": "Zoë"})
     headers = {"User-Agent": "Read-the-Docs/15.9.0 (readthedocs.org)", "X-RTD-Event": "build:failed", "X-Hub-Signature": digest(body)}
     make("readthedocs", "build-failed", page, headers, body, event("build:failed"))
-
-
-def pagure():
-    page = "pagure.io/pagure, tests/test_pagure_lib_task_services.py"
-    message = {"pagure_instance": "http://localhost.localdomain/", "payload": ["a", "b", "c"], "project_fullname": "test"}
-    body = json.dumps({"i": 1, "msg": message, "msg_id": "2018-not_so_random", "timestamp": 2, "topic": "topic"})
-    sent = {
-        "X-Pagure": "http://localhost.localdomain/",
-        "X-Pagure-project": "test",
-        "X-Pagure-Signature": "74b12f0b25bf7767014a0c0de9f3c10191e943d8",
-        "X-Pagure-Signature-256": "f3d757796554466eac49a5282b24ee32a1ecfb65dedd6c6231fb207240a9fe58",
-        "X-Pagure-Topic": "topic",
-    }
-    expect = event("topic", "2018-not_so_random", "1970-01-01T00:00:02Z")
-    make("pagure", "test", page, sent, body, expect, secrets=["aaabbbccc"], kind="documentation")
-
-
-def redmine():
-    page = "github.com/redmine/redmine, test/unit/webhook_test.rb"
-    sent = {"X-Redmine-Signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"}
-    secrets = ["It's a Secret to Everybody"]
-    make("redmine", "test", page, sent, "Hello, World!", event(None), secrets=secrets, kind="documentation", content="text/plain")
 
 
 def taiga():
@@ -164,8 +40,7 @@ def rubygems():
     page = "guides.rubygems.org, webhook methods; app/jobs/notify_web_hook_job.rb"
     body = compact({"name": "lamp", "version": "1.2.0", "platform": "ruby", "authors": "Zoë", "project_uri": "https://rubygems.org/gems/lamp"})
     headers = {"Authorization": hashlib.sha256(f"lamp1.2.0{TOKEN}".encode()).hexdigest()}
-    make("rubygems", "gem", page, headers, body, event("gem", "lamp.1.2.0"), secrets=[TOKEN])
-
+    make("rubygems", "gem", page, headers, body, event("gem", "lamp.1.2.0.ruby"), secrets=[TOKEN])
 
 
 def rows():
@@ -279,6 +154,11 @@ def rows():
         {"X-Projects-Delivery": id, "X-Projects-Event": "TASK.CREATED"}, {"task": {"id": 7, "name": "Zoë"}, "eventCreator": {"id": 1}}, event("TASK.CREATED", id),
     )
     yield (
+        "hcp-webhooks", "complete", "receivers in use: HMAC-SHA512 of the body, hexadecimal", "sha512", "X-HCP-Webhook-Signature", "", {},
+        {"resource_id": "webhook.1", "resource_name": "packer", "event_id": "packer.event:1", "event_action": "complete", "event_payload": {"bucket": {"slug": "lämp"}}},
+        event("complete"),
+    )
+    yield (
         "allura", "push", "github.com/apache/allura, Allura/allura/webhooks.py", "sha1", "X-Allura-Signature", "sha1=", {},
         {"size": 1, "commits": [{"id": "1", "message": "Zoë"}], "before": "0", "after": "1", "ref": "refs/heads/main"}, event("push"),
     )
@@ -327,6 +207,23 @@ def tokens():
     body = {"name": "acme/lamp", "reference": "1.0", "digest": "sha256:0"}
     yield "zot", "image", page, bearer | headers, body, event("zotregistry.image.updated", id), {}
     yield "zot", "image-basic", page, basic | headers, body, event("zotregistry.image.updated", id), password
+    body = {"eventName": "build_success", "eventData": {"passed": True, "projectName": "lamp", "buildId": 7, "commitMessage": "Zoë"}}
+    yield "appveyor", "build", "www.appveyor.com, build notifications, webhooks", bearer, body, event("build_success"), {}
+    body = {"name": "lamp", "url": "job/lamp/", "build": {"number": 7, "phase": "FINALIZED", "status": "SUCCESS", "notes": "Zoë"}}
+    page = "github.com/jenkinsci/notification-plugin, Protocol.java"
+    yield "jenkins", "build", page, {}, body, event("FINALIZED"), path
+    yield "jenkins", "build-basic", page, basic, body, event("FINALIZED"), password
+    body = {"eventType": "BUILD_FINISHED", "payload": {"id": 7, "buildTypeId": "Lamp_Build", "status": "SUCCESS", "statusText": "Zoë"}}
+    yield "teamcity", "build", "github.com/JetBrains/teamcity-webhooks", basic, body, event("BUILD_FINISHED"), password
+    body = {"repo": {"name": "lamp", "service_id": "1"}, "head": {"commitid": "92e21bf", "message": "Zoë"}, "compare": {"coverage": "1.00"}, "pull": None}
+    yield "codecov", "coverage", "github.com/codecov/worker, notifiers/webhook.py", {}, body, event("coverage"), path
+    body = {"projectId": 2, "refName": "refs/heads/main", "type": "RefUpdated", "note": "Zoë"}
+    yield "onedev", "push", "code.onedev.io, WebHookManager.java", {"X-OneDev-Signature": TOKEN}, body, event("RefUpdated"), {}
+    body = {"build_slug": "1", "build_number": 7, "app_slug": "2", "build_status": 1, "build_triggered_workflow": "Zoë"}
+    page = "devcenter.bitrise.io, adding outgoing webhooks"
+    yield "bitrise", "build", page, bearer | {"Bitrise-Event-Type": "build/finished"}, body, event("build.finished"), {}
+    body = {"notification": {"level": "INFORMATIONAL", "scope": "PORTFOLIO", "group": "NEW_VULNERABILITY", "timestamp": "2026-11-23T23:59:58.961", "content": "Zoë"}}
+    yield "dependency-track", "vulnerability", "docs.dependencytrack.org, notifications", {}, body, event("NEW_VULNERABILITY"), path
     page = "receivers in use, and what they quote of help.gitee.com"
     body = {"hook_name": "push_hooks", "ref": "refs/heads/main", "timestamp": str((NOW - 2) * 1000), "repository": {"name": "灯"}}
     headers = {"X-Gitee-Event": "Push Hook", "X-Gitee-Timestamp": str(NOW * 1000)}
@@ -352,6 +249,10 @@ def table():
     body = compact({"eventId": "evt_1", "type": "space_content_updated", "spaceId": "s1", "installationId": "i1", "note": "Zoë"})
     headers = {"X-GitBook-Signature": f"t={NOW},v1={digest(f'{NOW}.{body}')}"}
     make("gitbook", "content-updated", "gitbook.com, webhook integration", headers, body, event("space_content_updated", "evt_1"))
+    body = compact({"event": "keys:create", "message": "Zoë", "project": {"id": "p1", "name": "lamp"}, "key": {"id": "k1"}})
+    signed = hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).digest()
+    headers = {"X-PhraseApp-Signature": base64.b64encode(signed).decode(), "X-PhraseApp-Event": "keys:create"}
+    make("phrase", "key", "support.phrase.com, webhooks (Strings)", headers, body, event("keys:create"))
     body = compact({"payloadId": "Rm9vQmFyQmF6", "action": "created", "hookId": "h1", "card": {"name": "Zoë"}})
     signed = hmac.new(SECRET.encode(), b"Rm9vQmFyQmF6https://hooks.example.com/shop/endpoint", hashlib.sha1).digest()
     headers = {"X-Favro-Webhook": base64.b64encode(signed).decode()}
@@ -364,15 +265,8 @@ def table():
     )
 
 
-
-bitbucket()
-circleci()
 gogs()
-semaphore()
-flux()
 readthedocs()
-pagure()
-redmine()
 taiga()
 rubygems()
 table()
