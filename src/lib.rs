@@ -24,6 +24,7 @@ pub mod stream;
 pub mod route;
 
 pub mod event;
+pub mod fetch;
 
 pub mod store;
 

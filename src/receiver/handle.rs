@@ -27,9 +27,10 @@ use super::tally::Tally;
 use super::worker::Worker;
 use super::{Publish, Shared};
 use crate::event::Event;
+use crate::fetch::Trust;
 use crate::outcome::{Outcome, Refusal};
-use crate::route::{Route, Serving, State};
-use crate::scheme::{Delivery, Rejection, Reply, Verdict};
+use crate::route::{CUSTOM, Route, Serving, State};
+use crate::scheme::{Delivery, FetchedKeys, Rejection, Reply, UrlOrigin, Verdict};
 
 /// Bodies above this are verified off the worker, which has others to serve.
 const ON_WORKER_BYTES_MAX: usize = 256 * 1024;
@@ -124,20 +125,64 @@ async fn deliver<P: Publish>(
     if greets_by_body && let Some(greeting) = call.greet(serving, small_body)? {
         return Ok(greeting);
     }
-    let judged = if payload.len() > ON_WORKER_BYTES_MAX {
+    let judged = if serving.scheme.fetches() {
+        judge_with_keys(shared, &call, &route, serving, exchange.began, &payload).await
+    } else if payload.len() > ON_WORKER_BYTES_MAX {
         judge_off_worker(call, &route, payload).await
     } else {
-        let judged = judge(&call, &route, serving, &payload);
+        let judged = judge(&call, &route, serving, None, &payload);
         if let (Err(refusal), Some(tally)) = (&judged, tally.as_mut()) {
             tally.suspect(hint(shared, &route, serving, refusal, &call.delivery(&payload)));
         }
         judged
     };
     match judged? {
-        Judged::Greeting(reply) => Ok(Done::Greeted(reply)),
+        Judged::Greeting(reply) => confirm(shared, &route, serving, exchange.began, reply).await,
         Judged::Filtered => Ok(Done::Filtered { reply: serving.scheme.answer().cloned() }),
         Judged::Event(event) => publish(worker, &route, serving, exchange.began, event, tally.take()).await,
     }
+}
+
+/// Judges with keys that are fetched; once more with newer ones where those known do not verify it and none is named.
+async fn judge_with_keys(
+    shared: &Shared,
+    call: &Call,
+    route: &Route,
+    serving: &Serving,
+    began: Instant,
+    payload: &Bytes,
+) -> Result<Judged, Refusal> {
+    let delivery = call.delivery(payload);
+    let request = serving.scheme.key_request(&serving.keyring, &delivery).map_err(Refusal::Rejected)?;
+    let Some(request) = request else { return judge(call, route, serving, None, payload) };
+    let (trust, deadline) = (trust(route), began + serving.time_limit);
+    let fetched = shared.keys.keys(&request, trust, deadline).await.map_err(|_| Refusal::KeysAway)?;
+    let judged = judge(call, route, serving, Some(&fetched.keys), payload);
+    let may_be_newer = request.key_id.is_none() && request.origin != UrlOrigin::Request && fetched.begun < began;
+    if !may_be_newer || !matches!(judged, Err(Refusal::Rejected(Rejection::NoKeyMatched))) {
+        return judged;
+    }
+    let fetched = shared.keys.newer(&request, trust, began, deadline).await.map_err(|_| Refusal::KeysAway)?;
+    judge(call, route, serving, Some(&fetched.keys), payload)
+}
+
+/// Gives the answer to a handshake, after the visit that it asks for.
+async fn confirm(
+    shared: &Shared,
+    route: &Route,
+    serving: &Serving,
+    began: Instant,
+    reply: Reply,
+) -> Result<Done, Refusal> {
+    if let Some(url) = &reply.visit {
+        let visit = shared.keys.visit(url, trust(route), began + serving.time_limit);
+        visit.await.map_err(|_| Refusal::KeysAway)?;
+    }
+    Ok(Done::Greeted(reply))
+}
+
+fn trust(route: &Route) -> Trust {
+    if &*route.provider == CUSTOM { Trust::Namespace } else { Trust::Catalogue }
 }
 
 /// The request's head and what is known of it.
@@ -270,7 +315,7 @@ enum Judged {
 async fn judge_off_worker(call: Call, route: &Arc<Route>, payload: Bytes) -> Result<Judged, Refusal> {
     let route = Arc::clone(route);
     let judging = tokio::task::spawn_blocking(move || match &route.state {
-        State::Open(serving) => judge(&call, &route, serving, &payload),
+        State::Open(serving) => judge(&call, &route, serving, None, &payload),
         State::Suspended | State::Closed => Err(Refusal::Closed),
     });
     judging.await.unwrap_or(Err(Refusal::Internal))
@@ -291,13 +336,20 @@ fn hint(
 }
 
 /// Verify, count against the rate, filter, build the event: all that needs no waiting.
-fn judge(call: &Call, route: &Route, serving: &Serving, payload: &Bytes) -> Result<Judged, Refusal> {
+fn judge(
+    call: &Call,
+    route: &Route,
+    serving: &Serving,
+    fetched: Option<&FetchedKeys>,
+    payload: &Bytes,
+) -> Result<Judged, Refusal> {
     let now = Timestamp::now();
     let delivery = call.delivery(payload);
-    let verified = match serving.scheme.verify(&serving.keyring, &delivery, now).map_err(Refusal::Rejected)? {
-        Verdict::Event(verified) => verified,
-        Verdict::Greeting(reply) => return Ok(Judged::Greeting(reply)),
-    };
+    let verified =
+        match serving.scheme.verify_with(&serving.keyring, fetched, &delivery, now).map_err(Refusal::Rejected)? {
+            Verdict::Event(verified) => verified,
+            Verdict::Greeting(reply) => return Ok(Judged::Greeting(reply)),
+        };
     for &number in verified.keys() {
         if let Some(key) = serving.keys.get(number) {
             route.metrics.key_used(number, key, now);

@@ -72,7 +72,7 @@ fn json(status: StatusCode, mut line: String) -> Answer {
 
 /// An entry's own answer, or that to a handshake: it may echo what the sender chose, so no browser may guess its type.
 fn own(reply: Reply) -> Answer {
-    let Reply { status, content_type, headers, body } = reply;
+    let Reply { status, content_type, headers, body, visit: _ } = reply;
     let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = status;
     for (name, value) in headers {
@@ -135,6 +135,7 @@ mod tests {
             content_type: Some(HeaderValue::from_static("text/xml")),
             headers: vec![(HeaderName::from_static("x-own"), HeaderValue::from_static("1"))],
             body: Bytes::from_static(b"<Ack/>"),
+            visit: None,
         };
         let headers = [("x-own", "1"), ("content-type", "text/xml"), ("x-content-type-options", "nosniff")];
         check(Ok(Done::Filtered { reply: Some(reply.clone()) }), 201, &headers, "<Ack/>").await;

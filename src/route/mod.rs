@@ -3,6 +3,7 @@
 mod compile;
 mod filter;
 mod gate;
+mod key_host;
 mod keys;
 mod limit;
 mod path;
@@ -21,9 +22,12 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 use ipnet::IpNet;
 
-pub use compile::{Claim, Compiled, Facts, Handles, Settings, Source, Surroundings, closed, compile, wanted_path};
+pub use compile::{
+    CUSTOM, Claim, Compiled, Facts, Handles, Settings, Source, Surroundings, closed, compile, wanted_path,
+};
 pub use filter::Filter;
 pub use gate::{Gate, Pass};
+pub use key_host::KeyHosts;
 pub use keys::{SecretState, SecretView};
 pub use limit::RateLimit;
 pub use path::check_path;

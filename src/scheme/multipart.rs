@@ -38,7 +38,7 @@ fn boundary(content_type: &str) -> Option<&str> {
 }
 
 /// Name and value of a part; an empty list for a file.
-fn field(part: &[u8]) -> Option<Option<(String, &str)>> {
+fn field(part: &[u8]) -> Option<Vec<(String, &str)>> {
     let end = find(part, b"\r\n\r\n")?;
     let (head, value) = (part.get(..end)?, part.get(end + 4..)?);
     let head = std::str::from_utf8(head).ok()?;
@@ -51,9 +51,9 @@ fn field(part: &[u8]) -> Option<Option<(String, &str)>> {
         disposition.get(at..)?.split('"').nth(1).map(str::to_owned)
     };
     if disposition.contains("filename") {
-        return Some(None);
+        return Some(Vec::new());
     }
-    Some(Some((quoted("name")?, std::str::from_utf8(value).ok()?)))
+    Some(vec![(quoted("name")?, std::str::from_utf8(value).ok()?)])
 }
 
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {

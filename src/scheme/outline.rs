@@ -42,7 +42,7 @@ impl Verification {
         }
         let mut keys: Vec<_> = keys
             .into_iter()
-            .filter(|(name, key)| key.constant.is_empty() && !name.is_empty())
+            .filter(|(name, key)| key.is_secret() && !name.is_empty())
             .map(|(name, key)| named(name, &key.description, key.required))
             .collect();
         let mut parameters: Vec<_> =

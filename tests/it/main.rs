@@ -32,6 +32,7 @@ mod flags_receiver;
 mod flags_stream;
 mod generated;
 mod histograms;
+mod keys;
 mod language;
 mod manifests;
 mod outage_apiserver;

@@ -31,20 +31,24 @@ fn check(vector: &Vector) -> Result<(), String> {
     };
     let reply = match scheme.greet(&keys, &request.delivery()) {
         Some(greeted) => Some(greeted.map_err(|error| error.to_string())?),
-        None => match scheme.verify(&keys, &request.delivery(), vector.now()).map_err(|error| error.to_string())? {
-            Verdict::Greeting(reply) => Some(reply),
-            Verdict::Event(verified) => {
-                same("event", format!("{:?}", verified.event()), format!("{:?}", expect.event.as_deref()))?;
-                let id = verified.id().map(|id| id.value.as_str());
-                same("id", format!("{id:?}"), format!("{:?}", expect.id.as_deref()))?;
-                let time = verified.time().map(|time| time.to_string());
-                same("time", format!("{time:?}"), format!("{:?}", expect.time))?;
-                let has_keys = !verified.keys().is_empty() || vector.secrets.is_empty();
-                same("keys", has_keys.to_string(), "true".to_owned())?;
-                None
+        None => {
+            match vector.verify(&scheme, &keys, &request.delivery(), vector.now()).map_err(|error| error.to_string())? {
+                Verdict::Greeting(reply) => Some(reply),
+                Verdict::Event(verified) => {
+                    same("event", format!("{:?}", verified.event()), format!("{:?}", expect.event.as_deref()))?;
+                    let id = verified.id().map(|id| id.value.as_str());
+                    same("id", format!("{id:?}"), format!("{:?}", expect.id.as_deref()))?;
+                    let time = verified.time().map(|time| time.to_string());
+                    same("time", format!("{time:?}"), format!("{:?}", expect.time))?;
+                    let has_keys = !verified.keys().is_empty() || vector.secrets.is_empty();
+                    same("keys", has_keys.to_string(), "true".to_owned())?;
+                    None
+                }
             }
-        },
+        }
     };
+    let visit = reply.as_ref().and_then(|reply| reply.visit.as_deref());
+    same("visit", format!("{visit:?}"), format!("{:?}", expect.visit.as_deref()))?;
     same("handshake", reply.is_some().to_string(), expect.handshake.to_string())?;
     let answer = reply.as_ref().or(scheme.answer());
     if let Some(wanted) = &expect.answer {

@@ -23,7 +23,7 @@ use crate::metrics::{EndpointMetrics, Histogram};
 use crate::scheme::{Authenticates, Keyring, Scheme, Verification};
 
 /// The provider of an endpoint that brings its own verification.
-pub(in crate::route) const CUSTOM: &str = "custom";
+pub const CUSTOM: &str = "custom";
 
 /// What the operator's flags say, as far as routes depend on it.
 #[derive(Clone, Debug)]
@@ -210,6 +210,7 @@ pub fn compile<'a>(
     let scheme =
         verification.and_then(|verification| verification::scheme(source, verification, url.as_deref(), &mut problems));
     if let (Some(path), Some(scheme)) = (path, &scheme) {
+        verification::check_key_host(scheme, source.spec, settings, &mut problems);
         verification::check_token_path(path, scheme, source.endpoint, settings, &mut problems);
     }
     let namespace = &source.endpoint.namespace;

@@ -68,6 +68,7 @@ impl Compiler<'_> {
         self.check_challenge(&format!("{field}.challenge"), &challenge);
         let answer_at = if spec.unsigned { At::UnsignedAnswer } else { At::Answer };
         let answer = self.answer(&format!("{field}.answer"), &spec.answer, answer_at)?;
+        let confirm = spec.confirm.as_ref().map(|c| self.confirm(&format!("{field}.confirm"), c, spec.unsigned));
         let conditions_read = when.iter().chain(&require).filter_map(|condition| condition.expr.as_ref());
         let mut references = conditions_read.flat_map(|expr| &expr.refs).map(|reference| &reference.place);
         let reads_body =
@@ -80,6 +81,7 @@ impl Compiler<'_> {
             refusal,
             challenge,
             answer,
+            confirm,
             reads_body,
         })
     }
@@ -110,7 +112,7 @@ impl Compiler<'_> {
             }
         }
         let content_type = answer.content_type.filter(|_| !body.is_empty() || answer.keeps_type);
-        Some(Reply { status: answer.status, content_type, headers, body: Bytes::from(body) })
+        Some(Reply { status: answer.status, content_type, headers, body: Bytes::from(body), visit: None })
     }
 
     fn answer(&mut self, field: &str, spec: &Answer, at: At) -> Option<AnswerPlan> {

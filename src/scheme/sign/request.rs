@@ -155,15 +155,14 @@ impl Request {
     }
 
     /// Turns the text that was put at a place of a JSON body into a number.
-    pub(super) fn make_number(&mut self, reference: &Reference) -> Result<(), String> {
-        let Some(pointer) = reference.text.strip_prefix("json:") else { return Ok(()) };
-        let Ok(mut body) = serde_json::from_slice::<Json>(&self.body) else { return Ok(()) };
-        let Some(place) = body.pointer_mut(pointer) else { return Ok(()) };
+    pub(super) fn make_number(&mut self, reference: &Reference) {
+        let Some(pointer) = reference.text.strip_prefix("json:") else { return };
+        let Ok(mut body) = serde_json::from_slice::<Json>(&self.body) else { return };
+        let Some(place) = body.pointer_mut(pointer) else { return };
         if let Some(number) = place.as_str().and_then(|text| text.parse::<i64>().ok()) {
             *place = number.into();
             self.body = body.to_string().into_bytes();
         }
-        Ok(())
     }
 
     pub(super) fn set_header(&mut self, name: &HeaderName, value: &str) -> Result<(), String> {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod family;
+mod fetch;
 mod input;
 
 use std::collections::BTreeMap;
@@ -12,11 +13,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use answer::{Answer, Event, Handshake, Sender};
+pub use answer::{Answer, Confirm, Event, Handshake, Sender};
 pub use family::{
     Algorithm, Dialect, Empty, HttpSignature, Jwt, JwtAlgorithm, Mac, MacHash, PublicKeySignature, SignatureAlgorithm,
     StandardWebhooks, Token,
 };
+pub use fetch::{Fetch, KeyFormat, X5c};
 pub use input::{Content, HeaderList, KeyEncoding, KeySpec, Method, Parameter, Timestamp, Unit};
 
 /// How a provider's deliveries are verified and read. At least one of hmac, hash, publicKey, standardWebhooks, token, jwt,

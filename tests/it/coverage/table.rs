@@ -31,6 +31,7 @@ pub const FIELDS: &[(&str, &str)] = &[
 
 /// The fields of the verification language that neither the catalogue nor the schemes of `language` use.
 pub const VERIFICATION: &[(&str, &str)] = &[
+    ("keys.*.fetch.pointer", "vectors::every_vector_verifies_as_it_says"),
     ("answer.json", "verification_fields::an_answer_of_its_own_may_be_json"),
     ("encoded", "verification_fields::encoded_bodies_are_stored_as_they_come_where_the_sender_signs_them"),
     ("hash.encoding", "verification_fields::a_digest_is_found_in_a_list_of_items_on_any_line"),
@@ -146,6 +147,8 @@ pub const FLAGS: &[(&str, &str)] = &[
     ("--allow-subject", "endpoint_policy::subjects_outside_the_namespace_need_allow_subject"),
     ("--allow-path", "endpoint_policy::paths_outside_the_namespace_need_allow_path"),
     ("--allow-stream", "endpoint_policy::streams_but_the_operators_need_allow_stream"),
+    ("--allow-key-host", "keys::a_namespace_names_hosts_for_keys_that_the_operator_allows"),
+    ("--key-ca-file", "keys::a_namespace_names_hosts_for_keys_that_the_operator_allows"),
     ("--allow-unverified", "endpoint_policy::deliveries_go_unverified_only_where_an_admin_allows_it"),
     ("--log-format", "cli::the_log_is_text_or_json_and_as_loud_as_asked"),
     ("--log", "cli::the_log_is_text_or_json_and_as_loud_as_asked"),

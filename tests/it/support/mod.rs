@@ -3,6 +3,7 @@
 pub mod apiserver;
 pub mod eventually;
 pub mod http;
+pub mod keys;
 pub mod kubectl;
 pub mod nats;
 pub mod nkey;

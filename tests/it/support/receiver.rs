@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 use jethook::config::ReceiverConfig;
 use jethook::event::Event;
+use jethook::fetch::{self, Fetcher};
 use jethook::health::Health;
 use jethook::metrics::Metrics;
 use jethook::outcome::{NotStored, Outcome};
@@ -144,10 +145,20 @@ impl Bench {
     }
 
     pub fn try_start(config: &ReceiverConfig) -> Result<Self, StartError> {
+        Self::try_start_with(config, &fetch::Settings::default())
+    }
+
+    /// Starts one that fetches keys so.
+    pub fn try_start_with(config: &ReceiverConfig, keys: &fetch::Settings) -> Result<Self, StartError> {
         let (metrics, routes, store) = (Arc::new(Metrics::default()), Routes::default(), Store::default());
         let (sender, notices) = mpsc::channel(64);
-        let parts =
-            Parts { routes: routes.clone(), metrics: Arc::clone(&metrics), health: Health::default(), notices: sender };
+        let parts = Parts {
+            routes: routes.clone(),
+            metrics: Arc::clone(&metrics),
+            health: Health::default(),
+            notices: sender,
+            keys: Fetcher::start(keys).unwrap(),
+        };
         let connect = {
             let store = store.clone();
             move || {
@@ -216,7 +227,8 @@ fn serving(name: &str, verification: &Value) -> Serving {
     let context = Context { parameters: &std::collections::BTreeMap::new(), url: None, tolerance: None };
     let scheme = Scheme::compile(&verification, context).unwrap();
     let key = Key { index: 0, r#use: "signing".to_owned(), secret: Secret::from(TOKEN) };
-    let (keyring, faults) = scheme.keyring(vec![key]);
+    let keys = if scheme.uses().is_empty() { Vec::new() } else { vec![key] };
+    let (keyring, faults) = scheme.keyring(keys);
     assert!(faults.is_empty(), "{faults:?}");
     let names = Names { prefix: "webhooks", namespace: "shop", name, provider: "custom", cluster: None };
     Serving {

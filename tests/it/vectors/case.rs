@@ -54,7 +54,7 @@ pub fn cases() -> &'static [Case] {
 
 impl Case {
     pub fn verify(&self, request: &Request, now: Instant) -> Result<Verdict, Rejection> {
-        self.scheme.verify(&self.keys, &request.delivery(), now)
+        self.vector.verify(&self.scheme, &self.keys, &request.delivery(), now)
     }
 
     pub fn accepts(&self, request: &Request) -> bool {
@@ -80,7 +80,7 @@ impl Case {
     /// Whether a family with this use has a key.
     pub fn is_armed(&self, name: &str) -> bool {
         let is_given = self.vector.secrets.iter().any(|given| given.parts().0 == name);
-        is_given || self.spec().keys.get(name).is_some_and(|key| !key.constant.is_empty())
+        is_given || self.spec().keys.get(name).is_some_and(|key| !key.is_secret())
     }
 
     /// The texts that families with keys sign.

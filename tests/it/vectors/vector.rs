@@ -8,10 +8,13 @@ use std::{env, fs};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jethook::catalogue::{self, Provider};
-use jethook::scheme::{Context, Delivery, Fault, Key, Keyring, Scheme};
+use jethook::scheme::{
+    Context, Delivery, Fault, FetchedKeys, Key, KeyRequest, Keyring, Rejection, Scheme, Verdict, Verification,
+};
 use jethook::secret::Secret;
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 /// The URL of the endpoint where a vector names none.
 pub const URL: &str = "https://hooks.example.com/shop/endpoint";
@@ -32,6 +35,12 @@ pub struct Vector {
     pub parameters: BTreeMap<String, String>,
     #[serde(default)]
     pub secrets: Vec<Given>,
+    /// Documents by the URL at which keys are fetched.
+    #[serde(default)]
+    pub fetched: BTreeMap<String, Json>,
+    /// Roots in place of the entry's, for chains of certificates that the sender's own root did not sign.
+    #[serde(default)]
+    roots: Vec<String>,
     request: Sent,
     pub expect: Expect,
 }
@@ -80,6 +89,8 @@ pub struct Expect {
     #[serde(default)]
     pub handshake: bool,
     pub answer: Option<Answer>,
+    /// The URL that must be visited before the answer.
+    pub visit: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -133,8 +144,49 @@ impl Vector {
 
     /// The scheme with the endpoint's own tolerance.
     pub fn scheme_with(&self, tolerance: Option<Duration>) -> Scheme {
-        compile(&self.provider, &self.parameters, &self.url, tolerance)
+        self.compile(&self.parameters, &self.url, tolerance)
             .unwrap_or_else(|faults| panic!("{}: {faults:?}", self.file))
+    }
+
+    /// The scheme with other parameters.
+    pub fn compile(
+        &self,
+        parameters: &BTreeMap<String, String>,
+        url: &str,
+        tolerance: Option<Duration>,
+    ) -> Result<Scheme, Vec<Fault>> {
+        let url = parameters.get("publicUrl").map_or(url, String::as_str);
+        Scheme::compile(&self.verification(), Context { parameters, url: Some(url), tolerance })
+    }
+
+    /// The entry's description, under the vector's own roots.
+    pub fn verification(&self) -> Verification {
+        let mut verification = entry(&self.provider).verification.clone();
+        for x5c in verification.keys.values_mut().filter_map(|key| key.x5c.as_mut()) {
+            if !self.roots.is_empty() {
+                x5c.roots.clone_from(&self.roots);
+            }
+        }
+        verification
+    }
+
+    /// Verifies with the keys that the vector has at its URLs.
+    pub fn verify(
+        &self,
+        scheme: &Scheme,
+        keys: &Keyring,
+        delivery: &Delivery<'_>,
+        now: Timestamp,
+    ) -> Result<Verdict, Rejection> {
+        let fetched = match scheme.key_request(keys, delivery)? {
+            None => None,
+            Some(request) => match self.fetched.get(&request.url) {
+                Some(Json::String(text)) => Some(read_keys(&request, text)),
+                Some(document) => Some(read_keys(&request, &document.to_string())),
+                None => None,
+            },
+        };
+        scheme.verify_with(keys, fetched.as_ref(), delivery, now)
     }
 
     pub fn now(&self) -> Timestamp {
@@ -174,6 +226,15 @@ impl Vector {
     }
 }
 
+fn read_keys(request: &KeyRequest, document: &str) -> FetchedKeys {
+    FetchedKeys::parse(request.format, &request.pointer, document.as_bytes())
+        .unwrap_or_else(|error| panic!("{}: {error}", request.url))
+}
+
+fn entry(provider: &str) -> &'static Provider {
+    catalogue::find(provider).unwrap_or_else(|| panic!("there is no entry {provider}"))
+}
+
 /// Compiles an entry.
 pub fn compile(
     provider: &str,
@@ -181,7 +242,7 @@ pub fn compile(
     url: &str,
     tolerance: Option<Duration>,
 ) -> Result<Scheme, Vec<Fault>> {
-    let provider = catalogue::find(provider).unwrap_or_else(|| panic!("there is no entry {provider}"));
+    let provider = entry(provider);
     let url = parameters.get("publicUrl").map_or(url, String::as_str);
     Scheme::compile(&provider.verification, Context { parameters, url: Some(url), tolerance })
 }

@@ -1,7 +1,6 @@
 //! Signing as the sender would: what is signed here verifies, and altered it does not.
 
 use http::HeaderValue;
-use jethook::catalogue;
 use jethook::scheme::{Authenticates, Context, Draft, Key, Keyring, Rejection, Scheme, Verdict};
 use jethook::secret::Secret;
 
@@ -25,7 +24,7 @@ fn pair(case: &Case) -> Pair {
     let secrets = if secrets.is_empty() { halves.clone() } else { secrets };
     let (signing, faults) = case.scheme.signing_keyring(secrets.clone());
     let spec = case.spec();
-    let is_constant = spec.keys.values().any(|key| !key.constant.is_empty());
+    let is_constant = spec.keys.values().any(|key| !key.is_secret());
     let is_public = spec.public_key.is_some()
         || spec.jwt.as_ref().is_some_and(|jwt| jwt.algorithms.iter().any(|algorithm| algorithm.public().is_some()))
         || spec.http_signature.is_some()
@@ -50,12 +49,13 @@ fn pair(case: &Case) -> Pair {
 
 /// The scheme with a key pair of our own, where it takes one of this kind and form.
 fn generated(case: &Case, private: &str, public: &str) -> Option<Pair> {
-    let mut spec = catalogue::find(&case.vector.provider).unwrap().verification.clone();
-    for key in spec.keys.values_mut().filter(|key| !key.constant.is_empty()) {
-        key.constant = vec![public.to_owned()];
+    let mut spec = case.vector.verification();
+    // What the provider publishes is replaced by a key whose private half is at hand.
+    for key in spec.keys.values_mut().filter(|key| !key.is_secret()) {
+        (key.constant, key.fetch, key.x5c) = (vec![public.to_owned()], None, None);
     }
     let constant: Vec<String> =
-        spec.keys.iter().filter(|(_, key)| !key.constant.is_empty()).map(|(name, _)| name.clone()).collect();
+        spec.keys.iter().filter(|(_, key)| !key.is_secret()).map(|(name, _)| name.clone()).collect();
     let context = Context { parameters: &case.vector.parameters, url: Some(&case.vector.url), tolerance: None };
     let scheme = Scheme::compile(&spec, context).ok()?;
     let uses: Vec<&str> = [
@@ -150,7 +150,7 @@ fn request_of(case: &Case, signed: &Draft) -> Request {
 pub fn refused_here(case: &Case, body: &[u8]) -> Option<Rejection> {
     let Pair { scheme, signing, verifying } = pair(case);
     let signed = scheme.sign(&signing, draft(case, body, None, None), case.vector.now()).ok()?;
-    let verdict = scheme.verify(&verifying, &request_of(case, &signed).delivery(), case.vector.now());
+    let verdict = case.vector.verify(&scheme, &verifying, &request_of(case, &signed).delivery(), case.vector.now());
     Some(verdict.map(|_| ()).expect_err("a body of another form is refused"))
 }
 
@@ -170,7 +170,7 @@ fn what_is_signed_here_verifies() {
         let draft = draft(case, &stripped(case).body, wanted.event(), id);
         let signed = scheme.sign(&signing, draft, case.vector.now()).unwrap_or_else(|error| panic!("{file}: {error}"));
         let mut request = request_of(case, &signed);
-        let verdict = scheme.verify(&verifying, &request.delivery(), case.vector.now());
+        let verdict = case.vector.verify(&scheme, &verifying, &request.delivery(), case.vector.now());
         let verified = match verdict {
             Ok(Verdict::Event(verified)) => verified,
             verdict => panic!("{file}: signed here: {verdict:?}: {signed:?}"),
@@ -186,7 +186,7 @@ fn what_is_signed_here_verifies() {
         }
         request.body.push(b'x');
         if scheme.authenticates(&verifying) == Authenticates::Body {
-            let verdict = scheme.verify(&verifying, &request.delivery(), case.vector.now());
+            let verdict = case.vector.verify(&scheme, &verifying, &request.delivery(), case.vector.now());
             assert!(verdict.is_err(), "{file}: another body under the same signature is accepted");
         }
         tried += 1;

@@ -22,11 +22,11 @@ fn a_parameter_that_binds_must_be_equal() {
             let schemes = others.into_iter().filter(|other| other != value).filter_map(|other| {
                 let mut parameters = case.vector.parameters.clone();
                 parameters.insert(name.clone(), other);
-                compile(&case.vector.provider, &parameters, &case.vector.url, None).ok()
+                case.vector.compile(&parameters, &case.vector.url, None).ok()
             });
             for scheme in schemes {
                 let keys = case.vector.keyring(&scheme);
-                let verdict = scheme.verify(&keys, &case.request.delivery(), case.vector.now());
+                let verdict = case.vector.verify(&scheme, &keys, &case.request.delivery(), case.vector.now());
                 assert!(verdict.is_err(), "{}: another {name} is accepted", case.vector.file);
                 tried += 1;
             }

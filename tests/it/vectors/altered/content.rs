@@ -5,7 +5,6 @@ use jethook::scheme::{Rejection, Verdict};
 use crate::vectors::case::{Case, cases, exprs};
 use crate::vectors::place::{Place, another};
 use crate::vectors::tried::enough;
-use crate::vectors::vector::compile;
 
 /// The most bytes of one body that are altered.
 const BYTES_MAX: usize = 48;
@@ -103,9 +102,9 @@ fn a_signed_url_can_not_be_another() {
             let mut parameters = case.vector.parameters.clone();
             let url = format!("{}x", case.vector.url.trim_end_matches('/'));
             parameters.insert("publicUrl".to_owned(), url.clone());
-            let scheme = compile(&case.vector.provider, &parameters, &url, None).unwrap();
+            let scheme = case.vector.compile(&parameters, &url, None).unwrap();
             let keys = case.vector.keyring(&scheme);
-            let verdict = scheme.verify(&keys, &case.request.delivery(), case.vector.now());
+            let verdict = case.vector.verify(&scheme, &keys, &case.request.delivery(), case.vector.now());
             assert!(verdict.is_err(), "{}: another URL is accepted", case.vector.file);
         }
     }

@@ -66,7 +66,8 @@ fn what_is_no_handshake_needs_a_signature() {
                     let mut request = case.request.clone();
                     place.remove(&mut request);
                     if greet(&case, &request).is_none() {
-                        let verdict = case.scheme.verify(&case.keys, &request.delivery(), case.vector.now());
+                        let verdict =
+                            case.vector.verify(&case.scheme, &case.keys, &request.delivery(), case.vector.now());
                         assert!(verdict.is_err(), "{}: without {text} it is accepted", case.vector.file);
                     }
                     tried += 1;
@@ -117,7 +118,8 @@ fn no_answer_to_a_stranger_is_a_signature() {
                 let Some(Ok(reply)) = greet(&case, &request) else { continue };
                 for signature in signatures(&reply) {
                     for delivery in forgeries(&case, &body, &signature) {
-                        let verdict = case.scheme.verify(&case.keys, &delivery.delivery(), case.vector.now());
+                        let verdict =
+                            case.vector.verify(&case.scheme, &case.keys, &delivery.delivery(), case.vector.now());
                         assert!(verdict.is_err(), "{}: {body} was signed by an answer", case.vector.file);
                     }
                 }
