@@ -4,6 +4,7 @@ mod cluster;
 mod flags;
 mod install;
 mod observe;
+mod release;
 mod render;
 mod rights;
 pub mod values;

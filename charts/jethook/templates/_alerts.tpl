@@ -22,11 +22,13 @@
 - alert: JethookNotStoring
   severity: critical
   for: 5m
-  expr: 'sum by (namespace, endpoint) (rate(jethook_deliveries_total{ {{- $job }},outcome="unavailable"}[5m])) > 0'
-  summary: 'Deliveries {{ $by }} are answered 503'
+  expr: >-
+    sum(rate(jethook_deliveries_total{ {{- $job }},endpoint!="",outcome="unavailable"}[5m]))
+    / sum(rate(jethook_deliveries_total{ {{- $job }},endpoint!=""}[5m])) > {{ $rule.notStoredRatio }}
+  summary: Many deliveries are answered 503
   description: >-
-    Verified deliveries can't be stored. The endpoint's condition TargetReady names the reason: the stream is full or
-    gone, NATS is away, or publishing is not permitted (kubectl describe whe).
+    They can't be stored, and senders try again. The endpoints' condition TargetReady names the reason: the stream is
+    full or gone, NATS is away, or publishing is not permitted (kubectl describe whe).
 - alert: JethookNoWriter
   severity: warning
   for: 5m
@@ -76,6 +78,26 @@
   summary: '{{ "{{ $labels.pod }}" }} has not heard from the API server about {{ "{{ $labels.kind }}" }}'
   description: >-
     What it knows is served on; changes are not seen. Look at the API server and at the rights of the service account.
+{{- if .Values.spool.enabled }}
+- alert: JethookSpoolWaits
+  severity: warning
+  for: 5m
+  expr: >-
+    time() - min by (pod) (jethook_spool_oldest_timestamp_seconds{ {{- $job -}} } > 0) > {{ include "jethook.text" $rule.spoolWaitSeconds }}
+    and on (pod) min by (pod) (jethook_nats_connected{ {{- $job -}} }) == 1
+  summary: 'Events wait in the spool of {{ "{{ $labels.pod }}" }} although NATS is there'
+  description: >-
+    Their stream does not take them (jethook_spool_refused_entries), or there are more than it takes in this time. The log
+    names the stream and its answer.
+- alert: JethookSpoolLeftBehind
+  severity: warning
+  for: 15m
+  expr: 'max by (pod) (last_over_time(jethook_spool_entries{ {{- $job -}} }[1d])) > 0 unless on (pod) max by (pod) (jethook_spool_entries{ {{- $job -}} })'
+  summary: '{{ "{{ $labels.pod }}" }} is gone and left events in its spool'
+  description: >-
+    They were answered 2xx and are on its volume. They are stored when a replica of that ordinal runs again: scale back up
+    (replicaCount), and down once its spool is empty.
+{{- end }}
 {{- if $rule.noDeliveriesSeconds }}
 - alert: JethookNoDeliveries
   severity: warning

@@ -57,7 +57,7 @@ for `true`, and one argument for each item of a list.
   (list "tls-client-ca" (and $r.tls.clientCaSecretName (printf "%s/tls-client-ca/%s" $mount $r.tls.clientCaKey)))
   (list "drain-delay" $r.drainDelay)
   (list "spool-dir" (and $v.spool.enabled "/var/lib/jethook/spool"))
-  (list "spool-max-size" (and $v.spool.enabled $v.spool.maxSize))
+  (list "spool-max-bytes" (and $v.spool.enabled $v.spool.maxBytes))
   (list "manifests" (and $v.manifests.secretName (printf "%s/manifests" $mount)))
   (list "allow-subject" $v.policy.allowSubjects)
   (list "allow-path" $v.policy.allowPaths)

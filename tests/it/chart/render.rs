@@ -238,3 +238,19 @@ fn pods_leave_their_ids_to_openshift() {
         }
     }
 }
+
+#[test]
+fn the_nats_of_the_chart_takes_its_configuration() {
+    let all = objects(rendered("nats"));
+    let folder = reaper::folder("nats-conf");
+    let path = folder.join("nats.conf");
+    let text = object(&all, "ConfigMap", "jethook-nats")["data"]["nats.conf"].as_str().unwrap().to_owned();
+    let check = |text: &str| {
+        fs::write(&path, text).unwrap();
+        let mut command = Command::new(tool("nats-server"));
+        command.arg("-t").arg("--config").arg(&path).env("POD_NAME", "jethook-nats-0");
+        command.output().unwrap().status.success()
+    };
+    assert!(text.contains("jetstream") && check(&text), "{text}");
+    assert!(!check(&text.replace("max_payload", "max_payloads")));
+}
