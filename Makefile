@@ -26,10 +26,10 @@ quickstart: ## the same without Kubernetes, from YAML files: nothing big to buil
 test: ## everything that must hold: format, lints, unit tests, and tests against a real apiserver and nats-server
 	@echo '== make test: 25 to 35 minutes cold on two cores, about 6 when built before'
 	@echo '== 1/5 what this machine has'
-	@tests/tools/check.sh --lint kube-apiserver kube-controller-manager etcd kubectl helm nats-server
+	@tests/tools/check.sh --lint kube-apiserver kube-controller-manager etcd kubectl helm promtool nats-server
 	@echo '== 2/5 cargo fmt --check'
 	@cargo fmt --check
-	@echo '== 3/5 kube-apiserver, kube-controller-manager, etcd, kubectl, helm, nats-server (15 minutes cold, then kept for every clone)'
+	@echo '== 3/5 kube-apiserver, kube-controller-manager, etcd, kubectl, helm, promtool, nats-server (15 minutes cold, then kept for every clone)'
 	@tests/tools/tools.sh
 	@echo '== 4/5 cargo clippy (4 minutes cold)'
 	@cargo clippy --all-targets --locked -- -D warnings

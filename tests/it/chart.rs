@@ -1,5 +1,6 @@
 //! The Helm chart: what it renders, what the apiserver says to it, and an operator that runs as it says.
 
+mod alerts;
 mod cluster;
 mod flags;
 mod install;

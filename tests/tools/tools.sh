@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Provides the programs that the integration tests and the demo run: kube-apiserver, etcd, kubectl, nats-server, and for
-# the tests of the chart kube-controller-manager and helm.
+# the tests of the chart kube-controller-manager, helm and promtool.
 #
 #   tools.sh [TOOL...]           provide them (all when none is named) and list them
 #   tools.sh --print [TOOL...]   the same, and print nothing but the folder that holds them
@@ -8,13 +8,13 @@
 #   tools.sh --clean             delete everything that was built
 #
 # A program of $KUBEBUILDER_ASSETS or of the PATH is taken where it is new enough; the others are built from the Go
-# modules that go.mod and helm/go.mod pin, into ${XDG_CACHE_HOME:-$HOME/.cache}/jethook/tools, where every clone finds them.
+# modules that the go.mod files here pin, into ${XDG_CACHE_HOME:-$HOME/.cache}/jethook/tools, where every clone finds them.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/version.sh"
 
 # The quick ones first, so that what is wrong with the machine or the network shows early.
-readonly ALL="nats-server etcd kubectl helm kube-apiserver kube-controller-manager"
+readonly ALL="nats-server etcd kubectl promtool helm kube-apiserver kube-controller-manager"
 
 say() {
   printf 'tools: %s\n' "$*" >&2
@@ -25,6 +25,7 @@ package() {
     nats-server) echo github.com/nats-io/nats-server/v2 ;;
     etcd) echo go.etcd.io/etcd/server/v3 ;;
     helm) echo helm.sh/helm/v4/cmd/helm ;;
+    promtool) echo github.com/prometheus/prometheus/cmd/promtool ;;
     kubectl | kube-apiserver | kube-controller-manager) echo "k8s.io/kubernetes/cmd/$1" ;;
   esac
 }
@@ -33,26 +34,29 @@ package() {
 module() {
   case $1 in
     helm) echo helm.sh/helm/v4 ;;
+    promtool) echo github.com/prometheus/prometheus ;;
     kubectl | kube-apiserver | kube-controller-manager) echo k8s.io/kubernetes ;;
     *) package "$1" ;;
   esac
 }
 
-# The folder of the Go module that pins it. Helm's is its own: it asks for other versions of Kubernetes' modules.
+# The folder of the Go module that pins it. Some have their own: they ask for other versions of Kubernetes' modules.
 module_folder() {
   case $1 in
-    helm) echo "$here/helm" ;;
+    helm | promtool) echo "$here/$1" ;;
     *) echo "$here" ;;
   esac
 }
 
 # The oldest one that will do. jethook asks for Kubernetes 1.33 and nats-server 2.10; that apiserver asks for this etcd.
-# What the charts render is compared word for word, and an older helm words some things otherwise.
+# What the charts render is compared word for word, and an older helm words some things otherwise. promtool's module calls
+# 3.16 0.316.
 version_least() {
   case $1 in
     nats-server) echo 2.10 ;;
     etcd) echo 3.5.13 ;;
     helm) echo 4.3 ;;
+    promtool) echo 0.300 ;;
     kubectl | kube-apiserver | kube-controller-manager) echo 1.33 ;;
   esac
 }
@@ -157,7 +161,7 @@ tidy_up() {
 }
 
 build() {
-  local tool=$1 version folder path flags="-s -w" scratch=$builds/.build.$$
+  local tool=$1 version folder path tags="" flags="-s -w" scratch=$builds/.build.$$
   folder=$(module_folder "$tool")
   path=$(built "$tool")
   version=$(version_required "$folder/go.mod" "$(module "$tool")")
@@ -168,6 +172,11 @@ build() {
       flags+=" -X $stamp.gitVersion=v$version -X $stamp.gitMajor=${version%%.*} -X $stamp.gitMinor=${minor%%.*}"
       ;;
     helm.sh/*) flags+=" -X helm.sh/helm/v4/internal/version.version=v$version" ;;
+    */prometheus)
+      flags+=" -X github.com/prometheus/common/version.Version=$version"
+      # Without the clients of a dozen clouds.
+      tags=remove_all_sd
+      ;;
   esac
   say "$tool $version: building it from its Go module, which takes $(time_expected "$tool") on two cores"
   mkdir -p "$scratch" "$(dirname "$path")"
@@ -179,7 +188,7 @@ build() {
     # What a shell may have set for other work: another target system, a workspace, a toolchain to download.
     unset GOOS GOARCH
     export CGO_ENABLED=0 GOWORK=off GOTOOLCHAIN=local
-    exec go build -v -mod=readonly -buildvcs=false -trimpath -ldflags "$flags" -o "$scratch/$tool" "$(package "$tool")"
+    exec go build -v -mod=readonly -buildvcs=false -trimpath -tags "$tags" -ldflags "$flags" -o "$scratch/$tool" "$(package "$tool")"
   ) >"$scratch/log" 2>&1 </dev/null &
   child=$!
   set +m
@@ -245,7 +254,7 @@ for argument in "$@"; do
     --print) mode=print ;;
     --plan) mode=plan ;;
     --clean) mode=clean ;;
-    nats-server | etcd | kubectl | helm | kube-apiserver | kube-controller-manager) tools+=("$argument") ;;
+    nats-server | etcd | kubectl | helm | promtool | kube-apiserver | kube-controller-manager) tools+=("$argument") ;;
     *) say "no such flag or tool: $argument (tools: $ALL)"; exit 2 ;;
   esac
 done

@@ -25,7 +25,7 @@ fn alerts(set: &str, name: &str) -> Vec<(String, String)> {
 }
 
 /// All texts under a key, wherever it stands.
-fn found_under(value: &Value, key: &str, found: &mut Vec<String>) {
+pub fn found_under(value: &Value, key: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
@@ -40,7 +40,7 @@ fn found_under(value: &Value, key: &str, found: &mut Vec<String>) {
     }
 }
 
-fn dashboard() -> Value {
+pub fn dashboard() -> Value {
     serde_json::from_str(&fs::read_to_string(values::folder().join("files/dashboard.json")).unwrap()).unwrap()
 }
 
