@@ -11,6 +11,7 @@
 )]
 
 mod answers;
+mod chart;
 mod cli;
 mod clients;
 mod cluster;
