@@ -2,6 +2,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# The build that the long tests try; empty for a debug build.
+PROFILE ?= --release
 # KEEP=1 leaves the demo running.
 export KEEP
 
@@ -40,6 +42,16 @@ test: ## everything that must hold: format, lints, unit tests, and tests against
 .PHONY: test-unit
 test-unit: ## the tests that need no other program
 	@cargo test --locked --lib
+
+.PHONY: test-faults
+test-faults: ## every fault under load, then a table: what was acknowledged, stored, lost, duplicated (FAULT=…: one of them)
+	@echo '== make test-faults: 10 minutes, after a release build (10 minutes cold)'
+	@tests/tools/tools.sh
+	@tools=$$(tests/tools/tools.sh --print) && JETHOOK_TEST_TOOLS=$$tools cargo test $(PROFILE) --locked --test faults -- $(FAULT)
+
+.PHONY: test-soak
+test-soak: ## the same again and again (DURATION=8h)
+	@DURATION=$${DURATION:-8h} $(MAKE) --no-print-directory test-faults
 
 .PHONY: build
 build: ## target/release/jethook
