@@ -2,6 +2,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# The build that the long tests try; empty for a debug build.
+PROFILE ?= --release
 # KEEP=1 leaves the demo running.
 export KEEP
 
@@ -48,6 +50,16 @@ test-oracles: ## both directions against the providers' own libraries (Node, Pyt
 .PHONY: test-chart
 test-chart: ## the tests of the Helm chart alone (UPDATE=1: keep the new renders)
 	@tools=$$(tests/tools/tools.sh --print) && JETHOOK_TEST_TOOLS=$$tools cargo test --locked --test it chart::
+
+.PHONY: test-faults
+test-faults: ## every fault under load, then a table: what was acknowledged, stored, lost, duplicated (FAULT=…: one of them)
+	@echo '== make test-faults: 10 minutes, after a release build (10 minutes cold)'
+	@tests/tools/tools.sh
+	@tools=$$(tests/tools/tools.sh --print) && JETHOOK_TEST_TOOLS=$$tools cargo test $(PROFILE) --locked --test faults -- $(FAULT)
+
+.PHONY: test-soak
+test-soak: ## the same again and again (DURATION=8h)
+	@DURATION=$${DURATION:-8h} $(MAKE) --no-print-directory test-faults
 
 .PHONY: build
 build: ## target/release/jethook
