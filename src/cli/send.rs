@@ -107,7 +107,7 @@ fn sign(args: &Args) -> Result<Draft, Failure> {
 }
 
 fn keyring(args: &Args, scheme: &Scheme) -> Result<Keyring, Failure> {
-    let default_use = scheme.uses().first().map(|r#use| r#use.name.clone());
+    let default_use = scheme.signing_use().map(str::to_owned);
     let mut keys = Vec::new();
     for given in &args.secret_file {
         let (r#use, path) = match given.split_once('=') {

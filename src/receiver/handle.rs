@@ -126,9 +126,9 @@ async fn deliver<P: Publish>(
         return Ok(greeting);
     }
     let judged = if serving.scheme.fetches() {
-        judge_with_keys(shared, &call, &route, serving, exchange.began, &payload).await
+        judge_with_keys(shared, call, &route, serving, exchange.began, payload).await
     } else if payload.len() > ON_WORKER_BYTES_MAX {
-        judge_off_worker(call, &route, payload).await
+        judge_off_worker(Arc::new(call), &route, None, payload).await
     } else {
         let judged = judge(&call, &route, serving, None, &payload);
         if let (Err(refusal), Some(tally)) = (&judged, tally.as_mut()) {
@@ -146,24 +146,30 @@ async fn deliver<P: Publish>(
 /// Judges with keys that are fetched; once more with newer ones where those known do not verify it and none is named.
 async fn judge_with_keys(
     shared: &Shared,
-    call: &Call,
-    route: &Route,
+    call: Call,
+    route: &Arc<Route>,
     serving: &Serving,
     began: Instant,
-    payload: &Bytes,
+    payload: Bytes,
 ) -> Result<Judged, Refusal> {
-    let delivery = call.delivery(payload);
-    let request = serving.scheme.key_request(&serving.keyring, &delivery).map_err(Refusal::Rejected)?;
-    let Some(request) = request else { return judge(call, route, serving, None, payload) };
+    let call = Arc::new(call);
+    let request = serving.scheme.key_request(&serving.keyring, &call.delivery(&payload)).map_err(Refusal::Rejected)?;
+    let Some(request) = request else { return judge(&call, route, serving, None, &payload) };
+    let judge_with = async |keys: Arc<FetchedKeys>| {
+        if payload.len() > ON_WORKER_BYTES_MAX {
+            return judge_off_worker(Arc::clone(&call), route, Some(keys), payload.clone()).await;
+        }
+        judge(&call, route, serving, Some(&keys), &payload)
+    };
     let (trust, deadline) = (trust(route), began + serving.time_limit);
     let fetched = shared.keys.keys(&request, trust, deadline).await.map_err(|_| Refusal::KeysAway)?;
-    let judged = judge(call, route, serving, Some(&fetched.keys), payload);
+    let judged = judge_with(fetched.keys).await;
     let may_be_newer = request.key_id.is_none() && request.origin != UrlOrigin::Request && fetched.begun < began;
     if !may_be_newer || !matches!(judged, Err(Refusal::Rejected(Rejection::NoKeyMatched))) {
         return judged;
     }
     let fetched = shared.keys.newer(&request, trust, began, deadline).await.map_err(|_| Refusal::KeysAway)?;
-    judge(call, route, serving, Some(&fetched.keys), payload)
+    judge_with(fetched.keys).await
 }
 
 /// Gives the answer to a handshake, after the visit that it asks for.
@@ -312,10 +318,15 @@ enum Judged {
     Greeting(Reply),
 }
 
-async fn judge_off_worker(call: Call, route: &Arc<Route>, payload: Bytes) -> Result<Judged, Refusal> {
+async fn judge_off_worker(
+    call: Arc<Call>,
+    route: &Arc<Route>,
+    keys: Option<Arc<FetchedKeys>>,
+    payload: Bytes,
+) -> Result<Judged, Refusal> {
     let route = Arc::clone(route);
     let judging = tokio::task::spawn_blocking(move || match &route.state {
-        State::Open(serving) => judge(&call, &route, serving, None, &payload),
+        State::Open(serving) => judge(&call, &route, serving, keys.as_deref(), &payload),
         State::Suspended | State::Closed => Err(Refusal::Closed),
     });
     judging.await.unwrap_or(Err(Refusal::Internal))

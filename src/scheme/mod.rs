@@ -259,6 +259,13 @@ impl Scheme {
         &self.plan.uses
     }
 
+    /// The use of the key that signs, also where deliveries are verified with a key that no Secret holds.
+    #[must_use]
+    pub fn signing_use(&self) -> Option<&str> {
+        let given = self.plan.uses.first().map(|of| of.name.as_str());
+        given.or_else(|| self.plan.keys.first().map(|key| key.r#use.as_str()))
+    }
+
     /// Decodes keys; those that can't serve come back as faults, the others are in the ring.
     #[must_use]
     pub fn keyring(&self, keys: Vec<Key>) -> (Keyring, Vec<KeyFault>) {

@@ -231,6 +231,9 @@ impl Signer<'_> {
         let Some(family) = plan.jwt.as_ref().filter(|family| !self.keys.of(&family.key).is_empty()) else {
             return Ok(());
         };
+        if family.chain.is_some() {
+            return Err("only the provider has the chain of certificates that its tokens bring along".to_owned());
+        }
         let from = family.from.first().ok_or("the token has no place")?;
         let mut claims = match (&from.place, serde_json::from_slice(&self.request.body)) {
             (Place::Body, Ok(Json::Object(claims))) => claims,

@@ -1,7 +1,8 @@
 //! Signing as the sender would: what is signed here verifies, and altered it does not.
 
 use http::HeaderValue;
-use jethook::scheme::{Authenticates, Context, Draft, Key, Keyring, Rejection, Scheme, Verdict};
+use jethook::scheme::spec::KeySpec;
+use jethook::scheme::{Authenticates, Context, Draft, Key, Keyring, Rejection, Scheme, SignatureAlgorithm, Verdict};
 use jethook::secret::Secret;
 
 use super::key::pairs;
@@ -24,10 +25,13 @@ fn pair(case: &Case) -> Pair {
     let secrets = if secrets.is_empty() { halves.clone() } else { secrets };
     let (signing, faults) = case.scheme.signing_keyring(secrets.clone());
     let spec = case.spec();
+    let is_shared = |algorithm: &SignatureAlgorithm| {
+        matches!(algorithm, SignatureAlgorithm::HmacSha256 | SignatureAlgorithm::HmacSha512)
+    };
     let is_constant = spec.keys.values().any(|key| !key.is_secret());
     let is_public = spec.public_key.is_some()
         || spec.jwt.as_ref().is_some_and(|jwt| jwt.algorithms.iter().any(|algorithm| algorithm.public().is_some()))
-        || spec.http_signature.is_some()
+        || spec.http_signature.as_ref().is_some_and(|family| !family.algorithms.iter().all(is_shared))
         || secrets.iter().any(is_public_half);
     if faults.is_empty() && !is_public && !is_constant {
         let (verifying, _) = case.scheme.keyring(case.vector.keys());
@@ -50,13 +54,18 @@ fn pair(case: &Case) -> Pair {
 /// The scheme with a key pair of our own, where it takes one of this kind and form.
 fn generated(case: &Case, private: &str, public: &str) -> Option<Pair> {
     let mut spec = case.vector.verification();
-    // What the provider publishes is replaced by a key whose private half is at hand.
-    for key in spec.keys.values_mut().filter(|key| !key.is_secret()) {
-        (key.constant, key.fetch, key.x5c) = (vec![public.to_owned()], None, None);
-    }
-    let constant: Vec<String> =
+    // What the provider publishes is replaced by a key from a Secret, whose private half is at hand.
+    let published: Vec<String> =
         spec.keys.iter().filter(|(_, key)| !key.is_secret()).map(|(name, _)| name.clone()).collect();
-    let context = Context { parameters: &case.vector.parameters, url: Some(&case.vector.url), tolerance: None };
+    for name in &published {
+        spec.keys.insert(name.clone(), KeySpec::default());
+    }
+    // A parameter may have stood in the URL of the keys alone.
+    let text = serde_json::to_string(&spec).unwrap();
+    spec.parameters.retain(|name, _| text.contains(&format!("param:{name}")));
+    let mut parameters = case.vector.parameters.clone();
+    parameters.retain(|name, _| spec.parameters.contains_key(name) || name == "publicUrl");
+    let context = Context { parameters: &parameters, url: Some(&case.vector.url), tolerance: None };
     let scheme = Scheme::compile(&spec, context).ok()?;
     let uses: Vec<&str> = [
         spec.public_key.as_ref().map(|family| family.key.as_str()),
@@ -69,14 +78,12 @@ fn generated(case: &Case, private: &str, public: &str) -> Option<Pair> {
     .collect();
     let (mut signing, mut verifying) = (Vec::new(), Vec::new());
     let mut keys = case.vector.keys();
-    keys.extend(constant.iter().map(|name| Key { index: 9, r#use: name.clone(), secret: Secret::from("") }));
+    keys.extend(published.iter().map(|name| Key { index: 9, r#use: name.clone(), secret: Secret::from("") }));
     for key in keys {
         let is_ours = uses.contains(&key.r#use.as_str());
         let secret = |text: &str| Secret::from(text);
         let half = |text: &str| Key { secret: if is_ours { secret(text) } else { key.secret.clone() }, ..key.clone() };
-        if !constant.contains(&key.r#use) {
-            verifying.push(half(public));
-        }
+        verifying.push(half(public));
         // The private half of whpk_ has a form of its own.
         let seed = public.starts_with("whpk_").then(|| seed_of(private));
         signing.push(half(&seed.unwrap_or_else(|| private.to_owned())));
@@ -161,14 +168,20 @@ fn what_is_signed_here_verifies() {
         let Ok(Verdict::Event(wanted)) = case.verify(&case.request, case.vector.now()) else { continue };
         // Nothing is put into XML or into values that stand inside others.
         let is_buried = |place: &Place| matches!(place, Place::Other(text) if text != "body");
-        if case.sources().iter().any(|source| source.from.first().is_some_and(is_buried)) {
+        let is_multipart = case.request.body.starts_with(b"--");
+        if is_multipart || case.sources().iter().any(|source| source.from.first().is_some_and(is_buried)) {
             continue;
         }
         let file = &case.vector.file;
         let Pair { scheme, signing, verifying } = pair(case);
         let id = wanted.id().map(|id| id.value.as_str());
         let draft = draft(case, &stripped(case).body, wanted.event(), id);
-        let signed = scheme.sign(&signing, draft, case.vector.now()).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let signed = match scheme.sign(&signing, draft, case.vector.now()) {
+            Ok(signed) => signed,
+            // Weak signatures are checked where a provider has nothing better, and never made.
+            Err(error) if error.contains("SHA-1 is not supported") => continue,
+            Err(error) => panic!("{file}: {error}"),
+        };
         let mut request = request_of(case, &signed);
         let verdict = case.vector.verify(&scheme, &verifying, &request.delivery(), case.vector.now());
         let verified = match verdict {
