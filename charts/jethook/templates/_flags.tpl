@@ -62,6 +62,8 @@ for `true`, and one argument for each item of a list.
   (list "allow-subject" $v.policy.allowSubjects)
   (list "allow-path" $v.policy.allowPaths)
   (list "allow-stream" $v.policy.allowStreams)
+  (list "allow-key-host" $v.policy.allowKeyHosts)
+  (list "key-ca-file" (and $v.keyCa.secretName (printf "%s/key-ca/%s" $mount $v.keyCa.key)))
   (list "allow-unverified" $v.policy.allowUnverified)
   (list "cluster-name" $v.clusterName)
   (list "secret-grace" $v.secretGrace)
@@ -147,6 +149,7 @@ for `true`, and one argument for each item of a list.
 {{- range $row := list
   (list "tls" .Values.receiver.tls.secretName)
   (list "tls-client-ca" .Values.receiver.tls.clientCaSecretName)
+  (list "key-ca" .Values.keyCa.secretName)
   (list "kubeconfig" .Values.kubeconfig.secretName)
   (list "manifests" .Values.manifests.secretName)
 }}
