@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use http::{HeaderName, header};
 use jiff::Timestamp;
 
-use super::headers::{Headers, bytes_of};
+use super::headers::{EXPECTED_STREAM, Headers, bytes_of};
 use super::id::Ids;
 use crate::route::MessagePlan;
 use crate::scheme::{Delivery, Verified};
@@ -26,7 +26,7 @@ pub(super) fn headers(
     received: Timestamp,
 ) -> Headers {
     let mut headers = Headers::of(&ids.message);
-    headers.add("Nats-Expected-Stream", &plan.stream);
+    headers.add(EXPECTED_STREAM, &plan.stream);
     cloud_event(&mut headers, provider, plan, verified, delivery, ids, received);
     headers.add("http-method", delivery.method.as_str());
     if keep_request(&mut headers, plan, delivery) == Kept::Part {

@@ -41,6 +41,27 @@ impl Event {
         let headers = attribute::headers(provider, plan, verified, delivery, &ids, received);
         Self { subject, headers, payload, id: ids.event }
     }
+
+    /// One that was kept on disk; `None` where what was read is no event that [`Self::new`] made.
+    #[must_use]
+    pub(crate) fn restore(subject: &str, block: &str, payload: Bytes) -> Option<Self> {
+        let is_token = |token: &str| {
+            !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'>'))
+        };
+        let headers = Headers::from_block(block).filter(|_| subject.split('.').all(is_token))?;
+        let id = headers.get("ce-id")?.to_owned();
+        Some(Self { subject: subject.to_owned(), headers, payload, id })
+    }
+
+    /// The stream that it is for.
+    pub(crate) fn stream(&self) -> Option<&str> {
+        self.headers.get(headers::EXPECTED_STREAM)
+    }
+
+    /// `ce-source`: whose it is.
+    pub(crate) fn source(&self) -> Option<&str> {
+        self.headers.get("ce-source")
+    }
 }
 
 #[cfg(test)]
@@ -246,6 +267,23 @@ mod tests {
         let mut of_another = Bench::github("push", "1");
         of_another.plan.id_prefix = "other".to_owned();
         assert_ne!(of_another.message_id(), genuine.message_id(), "endpoints never meet");
+    }
+
+    #[test]
+    fn what_is_restored_is_what_was_kept() {
+        let event = Bench::github("push", "1").event();
+        let restore = |subject: &str, block: &str| Event::restore(subject, block, event.payload.clone());
+        let restored = restore(&event.subject, event.headers.block()).unwrap();
+        assert_eq!((&restored.subject, &restored.headers), (&event.subject, &event.headers));
+        assert_eq!((&restored.payload, restored.id.as_str()), (&event.payload, "1"));
+        assert_eq!(
+            (restored.stream(), restored.source()),
+            (Some("WEBHOOKS"), Some("/namespaces/shop/webhookendpoints/hook"))
+        );
+        for subject in ["", "a..b", "a.*", "a.>", "a b", "a.\n"] {
+            assert!(restore(subject, event.headers.block()).is_none(), "{subject:?}");
+        }
+        assert!(restore(&event.subject, "Nats-Msg-Id: 1\r\n").is_none());
     }
 
     #[test]

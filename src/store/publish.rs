@@ -33,6 +33,8 @@ const FIRST_TRY: Duration = Duration::from_millis(500);
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// How often those who wait for a stream look whether it is back.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// With a spool: how long NATS is tried before an event goes to disk.
+const BEFORE_SPOOL: Duration = Duration::from_millis(1500);
 /// A sender that waits this long for its answer may wait for a reconnect.
 const PATIENT_FROM: Duration = Duration::from_secs(9);
 
@@ -43,6 +45,15 @@ pub struct Stored {
     pub sequence: u64,
     /// Whether the stream had it already.
     pub is_duplicate: bool,
+}
+
+/// Where an event is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// In its stream.
+    InStream(Stored),
+    /// On disk in the spool, until NATS is back.
+    Spooled,
 }
 
 /// One worker's way to `JetStream`: a connection of its own, used on its thread only.
@@ -89,8 +100,9 @@ impl Publisher {
         Ok(Self(Rc::new(Inner { link, acks, inbox, shared })))
     }
 
-    /// Publishes and waits for the ack, trying again with the same id until `began + time_limit`. Once begun it is to be
-    /// driven to its end: spawn it, do not drop it with the sender's connection.
+    /// Publishes and waits for the ack, trying again with the same id until `began + time_limit`; with a spool, for a moment
+    /// only, and what NATS does not take goes there. Once begun it is to be driven to its end: spawn it, do not drop it with
+    /// the sender's connection.
     ///
     /// # Errors
     /// Why the event is not known to be stored.
@@ -100,16 +112,60 @@ impl Publisher {
         usage: &Usage,
         began: Instant,
         time_limit: Duration,
+    ) -> Result<Kept, NotStored> {
+        let spool = self.0.shared.spool.as_ref();
+        let patience = if spool.is_some() { time_limit.min(BEFORE_SPOOL) } else { time_limit };
+        let mut outgoing = Outgoing::from(event);
+        match self.send(&mut outgoing, usage, began, patience).await {
+            Ok(stored) => Ok(Kept::InStream(stored)),
+            Err(reason) => match spool.filter(|_| reason.may_pass()) {
+                Some(spool) => spool.put(outgoing.into(), reason, began + time_limit).await.map(|()| Kept::Spooled),
+                None => Err(reason),
+            },
+        }
+    }
+
+    /// Publishes what comes from the spool.
+    pub(super) async fn resend(&self, event: Event) -> Result<Stored, NotStored> {
+        self.send(&mut Outgoing::from(event), &Usage::default(), Instant::now(), BEFORE_SPOOL).await
+    }
+
+    /// Whether NATS is connected.
+    pub(super) fn is_up(&self) -> bool {
+        self.0.link.is_up()
+    }
+
+    /// Waits until NATS is connected; for ever, once the client has ended.
+    pub(super) async fn up(&self) {
+        let mut state = self.0.link.state.clone();
+        if state.wait_for(|state| state.is_up).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits for a change of the connection.
+    pub(super) async fn changed(&self) {
+        let mut state = self.0.link.state.clone();
+        state.mark_unchanged();
+        if state.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn send(
+        &self,
+        outgoing: &mut Outgoing,
+        usage: &Usage,
+        began: Instant,
+        time_limit: Duration,
     ) -> Result<Stored, NotStored> {
         let shared = &self.0.shared;
         let start = Instant::now();
         let _slot = Slot::take(shared, usage)?;
-        if shared.denials.refuses(&event.subject, start) {
+        if shared.denials.refuses(&outgoing.subject, start) {
             return Err(NotStored::NotPermitted);
         }
         let deadline = (began + time_limit).max(start + FIRST_TRY);
-        let Event { subject, headers, payload, id: _ } = event;
-        let mut outgoing = Outgoing { subject: Subject::from(subject), headers, payload, pending: None };
         // Why the last try failed. What has begun may be stored already, so it is worth a wait whoever the sender is.
         let mut last = None;
         let mut patience = None;
@@ -123,7 +179,7 @@ impl Publisher {
                 }
             };
             patience = None;
-            let reason = match self.attempt(&mut outgoing, &usage.gate, pass, deadline).await {
+            let reason = match self.attempt(outgoing, &usage.gate, pass, deadline).await {
                 Attempt::Stored(stored) => {
                     shared.metrics.publish_duration.observe_duration(start.elapsed());
                     return Ok(stored);
@@ -253,6 +309,20 @@ impl Publisher {
     }
 }
 
+impl From<Event> for Outgoing {
+    fn from(event: Event) -> Self {
+        let Event { subject, headers, payload, id: _ } = event;
+        Self { subject: Subject::from(subject), headers, payload, pending: None }
+    }
+}
+
+impl From<Outgoing> for Event {
+    /// One that was not taken; whoever has it is done with answering.
+    fn from(Outgoing { subject, headers, payload, pending: _ }: Outgoing) -> Self {
+        Self { subject: subject.to_string(), headers, payload, id: String::new() }
+    }
+}
+
 impl Outgoing {
     /// A reply that came after its try was given up; what broke meanwhile is to be sent again.
     fn late_reply(&mut self) -> Option<Reply> {
@@ -275,9 +345,10 @@ fn judge(code: u64, payload_max: usize) -> Attempt {
         10054 | 10097 => Attempt::Failed(too_large(payload_max)),
         // Too many in the stream's queue.
         10167 => Attempt::Again(NotStored::Overloaded),
-        // The same id is being stored right now, which is not yet a success; out of resources; no leader: all may pass.
-        10158 | 10023 | 10002 | 10008 | 10047 => Attempt::Again(NotStored::Refused { code }),
-        _ => Attempt::Failed(NotStored::Refused { code }),
+        code => {
+            let reason = NotStored::Refused { code };
+            if reason.may_pass() { Attempt::Again(reason) } else { Attempt::Failed(reason) }
+        }
     }
 }
 

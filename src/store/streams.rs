@@ -19,6 +19,7 @@ use super::connect::{self, Link, LinkState, Voice};
 use super::credential::ConfigError;
 use super::denials::Denials;
 use super::facts::{default_stream, facts, is_owned};
+use super::spool::LastCheck;
 use crate::config::{NatsConfig, StreamConfig};
 use crate::metrics::Metrics;
 use crate::route::is_within;
@@ -43,6 +44,8 @@ pub struct Streams {
     view: View,
     times_up: u64,
     reads: BTreeMap<String, Read>,
+    /// With a spool: what was known when NATS was last there.
+    last_check: Option<LastCheck>,
 }
 
 /// Asks the `JetStream` API.
@@ -93,7 +96,15 @@ impl Streams {
         let context = connect::jetstream(link.client.clone(), config);
         let api = connect::api_prefix(config);
         let reader = Reader { context, api, default, owner, denials: Arc::clone(&denials) };
-        Ok(Self { link, reader, denials, metrics, view: View::default(), times_up: 0, reads: BTreeMap::new() })
+        let (view, reads) = (View::default(), BTreeMap::new());
+        Ok(Self { link, reader, denials, metrics, view, times_up: 0, reads, last_check: None })
+    }
+
+    /// With a spool: until NATS is there for the first time, streams are what they were at the last check.
+    #[must_use]
+    pub fn with_spool(self, last_check: LastCheck) -> Self {
+        let (max_payload, servers) = (last_check.max_payload, last_check.servers);
+        Self { view: View { max_payload, servers, ..self.view }, last_check: Some(last_check), ..self }
     }
 
     /// Reads for ever; ends when nobody listens any more.
@@ -137,7 +148,8 @@ impl Streams {
         self.metrics.set_nats_connected(state.is_up);
         if !state.is_up {
             if self.view.connection == Connection::Up {
-                tracing::warn!("NATS is away; deliveries are answered 503 until it is back");
+                let meanwhile = if self.last_check.is_some() { "go to the spool" } else { "are answered 503" };
+                tracing::warn!("NATS is away; deliveries {meanwhile} until it is back");
                 self.view.connection = Connection::Down { since: Timestamp::now() };
             }
             return;
@@ -163,6 +175,14 @@ impl Streams {
         self.view.streams.retain(|name, _| wanted.streams.contains_key(name));
         for (name, read) in &mut self.reads {
             read.captors.retain(|subject, _| wanted.streams.get(name).is_some_and(|all| all.contains(subject)));
+        }
+        if let Some(last_check) = self.last_check.as_ref().filter(|_| self.view.connection == Connection::Never) {
+            for name in wanted.streams.keys() {
+                if let Some(facts) = last_check.streams.get(name) {
+                    let state = StreamState::Found(facts.clone());
+                    self.view.streams.entry(name.clone()).or_insert(state);
+                }
+            }
         }
     }
 

@@ -40,6 +40,7 @@ mod receiver;
 mod receiver_connection;
 mod receiver_tls;
 mod replicas;
+mod spool;
 mod status;
 mod store_outage;
 mod store_publish;

@@ -18,7 +18,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("stream", &[]),
     ("route", &["api", "catalogue", "config", "metrics", "scheme", "secret", "stream"]),
     ("event", &["api", "route", "scheme"]),
-    ("store", &["config", "event", "metrics", "outcome", "route", "secret", "stream"]),
+    ("store", &["config", "event", "health", "metrics", "outcome", "route", "secret", "stream"]),
     ("receiver", &["api", "config", "event", "health", "metrics", "outcome", "route", "scheme", "store"]),
     ("controller", &["api", "catalogue", "config", "health", "metrics", "route", "scheme", "secret", "stream"]),
     ("admin", &["health", "metrics"]),

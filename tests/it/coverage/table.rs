@@ -114,6 +114,8 @@ pub const FLAGS: &[(&str, &str)] = &[
     ("--max-body-memory", "flags_receiver::max_body_memory_is_shared_by_all_and_slow_bodies_make_room"),
     ("--max-connections", "flags_receiver::at_max_connections_the_longest_waiting_makes_room"),
     ("--max-inflight-publishes", "flags_receiver::max_inflight_publishes_sheds_what_is_beyond"),
+    ("--spool-dir", "spool::what_is_spooled_outlives_a_kill_and_is_stored_once_and_in_order"),
+    ("--spool-max-bytes", "spool::a_full_spool_is_503_and_one_endpoint_may_fill_half_of_it"),
     ("--reconnect-wait", "outage_nats::reconnect_wait_bounds_how_long_patient_deliveries_wait"),
     ("--reconnect-waiters", "outage_nats::reconnect_waiters_bounds_how_many_wait"),
     ("--header-timeout", "flags_receiver::header_timeout_closes_a_connection_that_does_not_finish_its_headers"),
@@ -172,6 +174,7 @@ pub const ANSWERS: &[(&str, &str)] = &[
 pub const OUTCOMES: &[(&str, &str)] = &[
     ("stored", "answers::a_stored_delivery_is_200_and_says_its_id"),
     ("duplicate", "delivery_identity::a_repeated_delivery_is_answered_as_a_duplicate_and_stored_once"),
+    ("spooled", "spool::what_is_spooled_outlives_a_kill_and_is_stored_once_and_in_order"),
     ("filtered", "endpoint_spec::only_the_events_that_are_asked_for_are_stored"),
     ("handshake", "delivery_signature::handshakes_are_answered_and_store_nothing"),
     ("unauthorized", "answers::a_wrong_signature_is_401_and_says_nothing_of_why"),
@@ -231,6 +234,14 @@ pub const METRICS: &[(&str, &str)] = &[
     ),
     ("jethook_nats_connected", "outage_nats::while_nats_is_killed_slack_is_told_at_once_and_github_within_ten_seconds"),
     ("jethook_nats_reconnects_total", "flags_nats::nats_creds_are_read_again_at_each_connect"),
+    ("jethook_spool_entries", "spool::what_is_spooled_outlives_a_kill_and_is_stored_once_and_in_order"),
+    ("jethook_spool_bytes", "spool::a_full_spool_is_503_and_one_endpoint_may_fill_half_of_it"),
+    ("jethook_spool_refused_entries", "spool::what_its_stream_refuses_is_kept_and_holds_nothing_else_up"),
+    (
+        "jethook_spool_oldest_timestamp_seconds",
+        "spool::what_is_spooled_outlives_a_kill_and_is_stored_once_and_in_order",
+    ),
+    ("jethook_spool_drained_total", "spool::what_is_spooled_outlives_a_kill_and_is_stored_once_and_in_order"),
     ("jethook_leader", "replicas::when_the_leader_is_killed_another_writes_status_within_twenty_seconds"),
     ("jethook_build_info", "flags_receiver::listen_and_admin_listen_take_an_address_or_a_port_alone"),
 ];

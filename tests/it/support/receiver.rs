@@ -20,7 +20,7 @@ use jethook::route::{
 };
 use jethook::scheme::{Context, Key, Scheme, Verification};
 use jethook::secret::Secret;
-use jethook::store::Stored;
+use jethook::store::{Kept, Stored};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -93,7 +93,7 @@ impl Publish for Store {
         _usage: &Usage,
         _began: Instant,
         _time_limit: Duration,
-    ) -> Result<Stored, NotStored> {
+    ) -> Result<Kept, NotStored> {
         self.0.begun.fetch_add(1, Ordering::SeqCst);
         assert!(!self.0.panics.load(Ordering::SeqCst), "a test's own panic");
         let mut is_open = self.0.is_open.subscribe();
@@ -106,7 +106,7 @@ impl Publish for Store {
         if !is_duplicate {
             events.push(event);
         }
-        Ok(Stored { sequence: events.len() as u64, is_duplicate })
+        Ok(Kept::InStream(Stored { sequence: events.len() as u64, is_duplicate }))
     }
 
     async fn drain(&self, _deadline: Instant) {}

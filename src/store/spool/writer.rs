@@ -1,0 +1,333 @@
+//! The spool's own thread: it alone touches the file, so that no worker ever waits for a disk.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, oneshot};
+
+use super::file::{Entry, Fault, File, Kept};
+use crate::event::Event;
+use crate::metrics::Metrics;
+use crate::outcome::NotStored;
+
+/// What one commit takes at most: what came while the one before was under way.
+const BATCH_COUNT: usize = 512;
+const BATCH_BYTES: u64 = 16 * 1024 * 1024;
+/// What one read of a lane takes at most.
+const READ_BYTES: u64 = 1024 * 1024;
+/// A file that can't be used is tried again so often, and told so often.
+const OPEN_EVERY: Duration = Duration::from_secs(1);
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// What the thread is asked.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Keep an event; answered once it is on disk.
+    Put { lane: String, event: Event, reply: oneshot::Sender<Result<(), NotStored>> },
+    /// The lanes that hold events.
+    Lanes(oneshot::Sender<Vec<Lane>>),
+    /// Events of a lane behind this number.
+    Read { lane: Arc<str>, after: u64, count: usize, reply: oneshot::Sender<Vec<Kept>> },
+    /// Delete; answered once that is on disk.
+    Delete { lane: Arc<str>, numbers: Vec<u64>, reply: oneshot::Sender<()> },
+    /// Close the file and end.
+    End(oneshot::Sender<()>),
+}
+
+/// A lane that holds events: one endpoint's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lane {
+    pub(super) name: Arc<str>,
+    /// The number of its newest event.
+    pub(super) newest: u64,
+}
+
+/// What a lane holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    entries: u64,
+    bytes: u64,
+    oldest: u64,
+    newest: u64,
+}
+
+/// The thread's state.
+#[derive(Debug)]
+pub(super) struct Writer {
+    folder: PathBuf,
+    bytes_max: u64,
+    metrics: Arc<Metrics>,
+    /// Told whenever there is something new to drain.
+    stirred: Arc<Notify>,
+    file: Option<File>,
+    lanes: HashMap<Arc<str>, Tally>,
+    bytes: u64,
+    /// The last number that was given.
+    last: u64,
+    told: Option<Instant>,
+}
+
+/// A put that was admitted.
+struct Admitted {
+    lane: Arc<str>,
+    number: u64,
+    event: Event,
+    bytes: u64,
+    reply: oneshot::Sender<Result<(), NotStored>>,
+}
+
+/// Deletions of one lane.
+struct Gone {
+    lane: Arc<str>,
+    numbers: Vec<u64>,
+    reply: oneshot::Sender<()>,
+}
+
+impl Writer {
+    pub(super) fn new(folder: PathBuf, bytes_max: u64, metrics: Arc<Metrics>, stirred: Arc<Notify>) -> Self {
+        metrics.spool.is_on.store(true, Ordering::Relaxed);
+        Self { folder, bytes_max, metrics, stirred, file: None, lanes: HashMap::new(), bytes: 0, last: 0, told: None }
+    }
+
+    /// Works until it is told to end or nobody can ask any more. `opened` is called once the file is in use.
+    pub(super) fn run(mut self, commands: &Receiver<Command>, opened: impl FnOnce()) {
+        let mut opened = Some(opened);
+        loop {
+            if self.file.is_none() {
+                self.open();
+            }
+            if self.file.is_some()
+                && let Some(opened) = opened.take()
+            {
+                opened();
+            }
+            let first = if self.file.is_some() {
+                commands.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                commands.recv_timeout(OPEN_EVERY)
+            };
+            let batch = match first {
+                Ok(first) => gather(first, commands),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if let Some(end) = self.work(batch) {
+                drop(self);
+                // Whoever asked may have gone on without.
+                let _ = end.send(());
+                return;
+            }
+        }
+    }
+
+    fn open(&mut self) {
+        let file = File::open(&self.folder).and_then(|file| {
+            self.count(&file)?;
+            Ok(file)
+        });
+        match file {
+            Ok(file) => {
+                self.file = Some(file);
+                if let (Some(_), folder) = (self.told.take(), self.folder.display()) {
+                    tracing::info!(%folder, "the spool can be used again");
+                }
+                let entries: u64 = self.lanes.values().map(|tally| tally.entries).sum();
+                if entries > 0 {
+                    tracing::info!(entries, bytes = self.bytes, "the spool holds events from before");
+                    self.stirred.notify_one();
+                }
+                self.tell();
+            }
+            Err(fault) => self.warn(&fault),
+        }
+    }
+
+    /// Once a minute: it is tried again every second.
+    fn warn(&mut self, fault: &Fault) {
+        if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+            self.told = Some(Instant::now());
+            let folder = self.folder.display();
+            tracing::error!(%folder, error = %fault, "the spool of --spool-dir can't be used for now; trying again");
+        }
+    }
+
+    fn count(&mut self, file: &File) -> Result<(), Fault> {
+        let lanes = &mut self.lanes;
+        lanes.clear();
+        self.bytes = 0;
+        let (total, last) = (&mut self.bytes, &mut self.last);
+        file.census(|lane, number, bytes| {
+            if !lanes.contains_key(lane) {
+                lanes.insert(Arc::from(lane), Tally { oldest: number, ..Tally::default() });
+            }
+            if let Some(tally) = lanes.get_mut(lane) {
+                tally.add(number, bytes);
+            }
+            *total += bytes;
+            *last = number.max(*last);
+        })
+    }
+
+    /// Answers a batch; the reply that waits for the end, if it was asked for.
+    fn work(&mut self, batch: Vec<Command>) -> Option<oneshot::Sender<()>> {
+        let (mut puts, mut gone, mut reads, mut end) = (Vec::new(), Vec::new(), Vec::new(), None);
+        for command in batch {
+            match command {
+                Command::Put { lane, event, reply } => match self.admit(&lane, &event) {
+                    Ok((lane, number, bytes)) => puts.push(Admitted { lane, number, event, bytes, reply }),
+                    // Whoever waited may be gone.
+                    Err(reason) => drop(reply.send(Err(reason))),
+                },
+                Command::Delete { lane, numbers, reply } => gone.push(Gone { lane, numbers, reply }),
+                Command::Lanes(reply) => drop(reply.send(self.list())),
+                Command::Read { lane, after, count, reply } => reads.push((lane, after, count, reply)),
+                Command::End(reply) => end = Some(reply),
+            }
+        }
+        if !puts.is_empty() || !gone.is_empty() {
+            self.commit(puts, gone);
+        }
+        for (lane, after, count, reply) in reads {
+            drop(reply.send(self.read(&lane, after, count)));
+        }
+        end
+    }
+
+    /// Room for an event, and its number. One endpoint may hold half of the spool.
+    fn admit(&mut self, lane: &str, event: &Event) -> Result<(Arc<str>, u64, u64), NotStored> {
+        if self.file.is_none() {
+            return Err(NotStored::SpoolFailed);
+        }
+        let bytes = event.subject.len() + event.headers.block().len() + event.payload.len();
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let own = self.lanes.get(lane).map_or(0, |tally| tally.bytes);
+        if self.bytes.saturating_add(bytes) > self.bytes_max || own.saturating_add(bytes) > self.bytes_max / 2 {
+            return Err(NotStored::SpoolFull);
+        }
+        let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0);
+        let number = now.max(self.last + 1);
+        let name = self.lanes.get_key_value(lane).map_or_else(|| Arc::from(lane), |(name, _)| Arc::clone(name));
+        let tally = self.lanes.entry(Arc::clone(&name)).or_insert(Tally { oldest: number, ..Tally::default() });
+        tally.add(number, bytes);
+        self.bytes += bytes;
+        self.last = number;
+        Ok((name, number, bytes))
+    }
+
+    fn commit(&mut self, puts: Vec<Admitted>, gone: Vec<Gone>) {
+        let entries: Vec<_> = puts
+            .iter()
+            .map(|put| Entry {
+                lane: &put.lane,
+                number: put.number,
+                subject: &put.event.subject,
+                headers: put.event.headers.block(),
+                payload: &put.event.payload,
+                bytes: put.bytes,
+            })
+            .collect();
+        let pairs = gone.iter().flat_map(|gone| gone.numbers.iter().map(|number| (&*gone.lane, *number)));
+        let pairs: Vec<_> = pairs.collect();
+        let done = match &self.file {
+            Some(file) => file.commit(&entries, &pairs),
+            None => Err(Fault::Disk("it is closed".to_owned())),
+        };
+        let kept = match done {
+            Ok(freed) => {
+                if let Err(fault) = self.discount(&gone, &freed) {
+                    self.give_up(&fault);
+                }
+                Ok(())
+            }
+            Err(fault) => {
+                self.give_up(&fault);
+                Err(NotStored::SpoolFailed)
+            }
+        };
+        if !puts.is_empty() && kept.is_ok() {
+            self.stirred.notify_one();
+        }
+        for put in puts {
+            let _ = put.reply.send(kept.clone());
+        }
+        for gone in gone {
+            let _ = gone.reply.send(());
+        }
+        self.tell();
+    }
+
+    /// Takes what was deleted off the counts; `freed` holds the bytes of each number, in order.
+    fn discount(&mut self, gone: &[Gone], freed: &[u64]) -> Result<(), Fault> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let mut freed = freed.iter();
+        for Gone { lane, numbers, .. } in gone {
+            let bytes: Vec<_> = freed.by_ref().take(numbers.len()).copied().filter(|bytes| *bytes > 0).collect();
+            let sum: u64 = bytes.iter().sum();
+            self.bytes = self.bytes.saturating_sub(sum);
+            let Some(tally) = self.lanes.get_mut(lane) else { continue };
+            tally.entries = tally.entries.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            tally.bytes = tally.bytes.saturating_sub(sum);
+            match file.oldest(lane)? {
+                Some(oldest) => tally.oldest = oldest,
+                None => drop(self.lanes.remove(lane)),
+            }
+        }
+        if self.lanes.is_empty() && !gone.is_empty() { file.shrink() } else { Ok(()) }
+    }
+
+    /// A file that failed is opened, and checked, anew.
+    fn give_up(&mut self, fault: &Fault) {
+        self.warn(fault);
+        self.file = None;
+    }
+
+    fn read(&mut self, lane: &str, after: u64, count: usize) -> Vec<Kept> {
+        let Some(file) = &self.file else { return Vec::new() };
+        file.read(lane, after, count, READ_BYTES).unwrap_or_else(|fault| {
+            self.give_up(&fault);
+            Vec::new()
+        })
+    }
+
+    fn list(&self) -> Vec<Lane> {
+        self.lanes.iter().map(|(name, tally)| Lane { name: Arc::clone(name), newest: tally.newest }).collect()
+    }
+
+    fn tell(&self) {
+        let spool = &self.metrics.spool;
+        let entries = self.lanes.values().map(|tally| tally.entries).sum();
+        let oldest = self.lanes.values().map(|tally| tally.oldest).min().unwrap_or(0);
+        spool.entries.store(entries, Ordering::Relaxed);
+        spool.bytes.store(self.bytes, Ordering::Relaxed);
+        spool.oldest.store(oldest / 1_000_000, Ordering::Relaxed);
+    }
+}
+
+impl Tally {
+    fn add(&mut self, number: u64, bytes: u64) {
+        self.entries += 1;
+        self.bytes += bytes;
+        self.newest = self.newest.max(number);
+    }
+}
+
+/// What has come meanwhile goes along in one commit.
+fn gather(first: Command, commands: &Receiver<Command>) -> Vec<Command> {
+    let size = |command: &Command| match command {
+        Command::Put { event, .. } => event.payload.len() as u64,
+        _ => 0,
+    };
+    let mut bytes = size(&first);
+    let mut batch = vec![first];
+    while batch.len() < BATCH_COUNT && bytes < BATCH_BYTES {
+        let Ok(next) = commands.try_recv() else { break };
+        bytes += size(&next);
+        batch.push(next);
+    }
+    batch
+}
