@@ -8,13 +8,14 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, Interval, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Spool;
 use super::file::Kept;
+use super::writer::{Lane, Limits};
 use crate::config::NatsConfig;
 use crate::health::{PULSE_EVERY, Pulse};
 use crate::metrics::Metrics;
@@ -25,6 +26,8 @@ use crate::store::{Publisher, Shared};
 const LANES_AT_ONCE: usize = 16;
 const EVENTS_AT_ONCE: usize = 64;
 const EVENTS_IN_TROUBLE: usize = 16;
+/// So many bytes of a lane are in memory.
+const BYTES_AT_ONCE: u64 = 1024 * 1024;
 /// A lane whose stream takes nothing for so long is gone on with behind what it does not take.
 const PASS_OVER_AFTER: Duration = Duration::from_secs(60);
 /// What was passed over is tried again so often.
@@ -39,6 +42,8 @@ pub(super) struct Drain {
     spool: Spool,
     metrics: Arc<Metrics>,
     pulse: Pulse,
+    /// Leave to hold an event that is larger than what a lane may hold: one at a time.
+    large: Semaphore,
 }
 
 /// How far a lane has come.
@@ -108,7 +113,7 @@ pub(super) async fn start(drain: Drain, config: NatsConfig, shared: Arc<Shared>)
 
 impl Drain {
     pub(super) fn new(spool: Spool, shared: &Shared, pulse: Pulse) -> Self {
-        Self { spool, metrics: Arc::clone(&shared.metrics), pulse }
+        Self { spool, metrics: Arc::clone(&shared.metrics), pulse, large: Semaphore::new(1) }
     }
 
     /// Drains until it is told to stop.
@@ -170,12 +175,20 @@ impl Drain {
         mut progress: Progress,
     ) -> (Arc<str>, Progress, Next, u64) {
         let count = if progress.in_trouble_since.is_some() { EVENTS_IN_TROUBLE } else { EVENTS_AT_ONCE };
-        let chunk = self.spool.read(&lane, progress.after, count).await;
-        if chunk.is_empty() {
+        let mut chunk = self.spool.read(&lane, progress.after, Limits { count, bytes: BYTES_AT_ONCE }).await;
+        let _alone = if chunk.kept.is_empty() && chunk.is_cut {
+            // Never closed.
+            let permit = self.large.acquire().await;
+            chunk = self.spool.read(&lane, progress.after, Limits { count: 1, bytes: u64::MAX }).await;
+            permit.ok()
+        } else {
+            None
+        };
+        if chunk.kept.is_empty() {
             let next = if progress.refused > 0 { Next::Rest } else { Next::Gone };
             return (lane, progress, next, 0);
         }
-        let tried = try_all(publisher, chunk).await;
+        let tried = try_all(publisher, chunk.kept).await;
         let taken = u64::try_from(tried.taken.len()).unwrap_or(u64::MAX);
         if taken > 0 {
             self.spool.delete(&lane, tried.taken.clone()).await;
@@ -274,8 +287,8 @@ enum Stage {
 
 impl Table {
     /// Takes in which lanes hold events.
-    fn wake(&mut self, lanes: Vec<super::writer::Lane>) {
-        for super::writer::Lane { name, newest } in lanes {
+    fn wake(&mut self, lanes: Vec<Lane>) {
+        for Lane { name, newest } in lanes {
             let state = self.lanes.entry(Arc::clone(&name)).or_insert_with(|| {
                 self.ready.push_back(Arc::clone(&name));
                 State { progress: Progress::default(), stage: Stage::Ready }
@@ -364,7 +377,6 @@ impl Drained {
 
 #[cfg(test)]
 mod tests {
-    use super::super::writer::Lane;
     use super::*;
 
     fn tried(taken: &[u64], refused: &[u64], failed: &[u64]) -> Tried {

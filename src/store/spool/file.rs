@@ -44,6 +44,14 @@ pub(super) struct Kept {
     pub(super) event: Option<Event>,
 }
 
+/// Events of a lane, in order.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    pub(super) kept: Vec<Kept>,
+    /// The next one would have been too many bytes.
+    pub(super) is_cut: bool,
+}
+
 /// An event to be kept.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
@@ -176,16 +184,17 @@ impl File {
         })
     }
 
-    /// The first events of a lane behind this number: at most so many, and no more bytes unless one alone has more.
-    pub(super) fn read(&self, lane: &str, after: u64, count: usize, bytes_max: u64) -> Result<Vec<Kept>, Fault> {
+    /// The first events of a lane behind this number: at most so many, and so many bytes.
+    pub(super) fn read(&self, lane: &str, after: u64, count: usize, bytes_max: u64) -> Result<Chunk, Fault> {
         guarded(|| {
             let transaction = self.database.begin_read()?;
             let (lanes, events) = (transaction.open_table(LANES)?, transaction.open_table(EVENTS)?);
-            let (mut all, mut held) = (Vec::new(), 0_u64);
+            let (mut all, mut held) = (Chunk::default(), 0_u64);
             for row in lanes.range((lane, after.saturating_add(1))..=(lane, u64::MAX))?.take(count) {
                 let (key, bytes) = row?;
                 held = held.saturating_add(bytes.value());
-                if held > bytes_max && !all.is_empty() {
+                if held > bytes_max {
+                    all.is_cut = true;
                     break;
                 }
                 let (_, number) = key.value();
@@ -194,7 +203,7 @@ impl File {
                     let (subject, headers, payload) = row.value();
                     Event::restore(subject, headers, Bytes::copy_from_slice(payload))
                 });
-                all.push(Kept { number, event });
+                all.kept.push(Kept { number, event });
             }
             Ok(all)
         })
@@ -275,8 +284,8 @@ mod tests {
         Entry { lane, number, subject: "a.b", headers: HEADERS, payload, bytes: payload.len() as u64 }
     }
 
-    fn numbers(kept: &[Kept]) -> Vec<u64> {
-        kept.iter().map(|kept| kept.number).collect()
+    fn numbers(chunk: &Chunk) -> Vec<u64> {
+        chunk.kept.iter().map(|kept| kept.number).collect()
     }
 
     #[test]
@@ -292,11 +301,14 @@ mod tests {
         assert_eq!(all, [("a".to_owned(), 1, 3), ("a".to_owned(), 3, 5), ("a".to_owned(), 4, 4)]);
         let kept = file.read("a", 0, 10, 100).unwrap();
         assert_eq!(numbers(&kept), [1, 3, 4]);
-        let event = kept[0].event.as_ref().unwrap();
+        let event = kept.kept[0].event.as_ref().unwrap();
         assert_eq!((event.subject.as_str(), event.headers.block(), &event.payload[..]), ("a.b", HEADERS, &b"one"[..]));
         assert_eq!(numbers(&file.read("a", 1, 10, 100).unwrap()), [3, 4]);
         assert_eq!(numbers(&file.read("a", 0, 2, 100).unwrap()), [1, 3]);
-        assert_eq!(numbers(&file.read("a", 1, 10, 2).unwrap()), [3], "one comes whatever its size");
+        let cut = file.read("a", 1, 10, 5).unwrap();
+        assert_eq!((numbers(&cut), cut.is_cut), (vec![3], true));
+        let cut = file.read("a", 1, 10, 4).unwrap();
+        assert_eq!((numbers(&cut), cut.is_cut), (vec![], true), "the first is too large for it");
         assert_eq!(numbers(&file.read("b", 0, 10, 100).unwrap()), [] as [u64; 0]);
         assert_eq!((file.oldest("a").unwrap(), file.oldest("b").unwrap()), (Some(1), None));
         assert_eq!(folder.names(), [NAME]);
@@ -375,6 +387,6 @@ mod tests {
         let bad = Entry { headers: "Nats-Msg-Id: 1\r\nNats-Rollup: all\r\n", ..entry("a", 1, b"x") };
         file.commit(&[bad, entry("a", 2, b"y")], &[]).unwrap();
         let kept = file.read("a", 0, 10, 100).unwrap();
-        assert!(kept[0].event.is_none() && kept[1].event.is_some());
+        assert!(kept.kept[0].event.is_none() && kept.kept[1].event.is_some());
     }
 }

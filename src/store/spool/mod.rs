@@ -32,8 +32,8 @@ use tokio_util::sync::CancellationToken;
 pub use recall::{LastCheck, keep_last_check};
 
 use self::drain::Drain;
-use self::file::Kept;
-use self::writer::{Command, Lane, Writer};
+use self::file::Chunk;
+use self::writer::{Command, Lane, Limits, Writer};
 use super::Shared;
 use crate::config::{NatsConfig, SpoolConfig};
 use crate::event::Event;
@@ -136,9 +136,9 @@ impl Spool {
         replied.await.unwrap_or_default()
     }
 
-    async fn read(&self, lane: &Arc<str>, after: u64, count: usize) -> Vec<Kept> {
+    async fn read(&self, lane: &Arc<str>, after: u64, limits: Limits) -> Chunk {
         let (reply, replied) = oneshot::channel();
-        self.ask(Command::Read { lane: Arc::clone(lane), after, count, reply }).await;
+        self.ask(Command::Read { lane: Arc::clone(lane), after, limits, reply }).await;
         replied.await.unwrap_or_default()
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
 
-use super::file::{Entry, Fault, File, Kept};
+use super::file::{Chunk, Entry, Fault, File};
 use crate::event::Event;
 use crate::metrics::Metrics;
 use crate::outcome::NotStored;
@@ -18,8 +18,6 @@ use crate::outcome::NotStored;
 /// What one commit takes at most: what came while the one before was under way.
 const BATCH_COUNT: usize = 512;
 const BATCH_BYTES: u64 = 16 * 1024 * 1024;
-/// What one read of a lane takes at most.
-const READ_BYTES: u64 = 1024 * 1024;
 /// A file that can't be used is tried again so often, and told so often.
 const OPEN_EVERY: Duration = Duration::from_secs(1);
 const TELL_EVERY: Duration = Duration::from_secs(60);
@@ -31,12 +29,19 @@ pub(super) enum Command {
     Put { lane: String, event: Event, reply: oneshot::Sender<Result<(), NotStored>> },
     /// The lanes that hold events.
     Lanes(oneshot::Sender<Vec<Lane>>),
-    /// Events of a lane behind this number.
-    Read { lane: Arc<str>, after: u64, count: usize, reply: oneshot::Sender<Vec<Kept>> },
+    /// Events of a lane behind this number, within limits.
+    Read { lane: Arc<str>, after: u64, limits: Limits, reply: oneshot::Sender<Chunk> },
     /// Delete; answered once that is on disk.
     Delete { lane: Arc<str>, numbers: Vec<u64>, reply: oneshot::Sender<()> },
     /// Close the file and end.
     End(oneshot::Sender<()>),
+}
+
+/// What one read takes at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) count: usize,
+    pub(super) bytes: u64,
 }
 
 /// A lane that holds events: one endpoint's.
@@ -185,15 +190,15 @@ impl Writer {
                 },
                 Command::Delete { lane, numbers, reply } => gone.push(Gone { lane, numbers, reply }),
                 Command::Lanes(reply) => drop(reply.send(self.list())),
-                Command::Read { lane, after, count, reply } => reads.push((lane, after, count, reply)),
+                Command::Read { lane, after, limits, reply } => reads.push((lane, after, limits, reply)),
                 Command::End(reply) => end = Some(reply),
             }
         }
         if !puts.is_empty() || !gone.is_empty() {
             self.commit(puts, gone);
         }
-        for (lane, after, count, reply) in reads {
-            drop(reply.send(self.read(&lane, after, count)));
+        for (lane, after, limits, reply) in reads {
+            drop(reply.send(self.read(&lane, after, limits)));
         }
         end
     }
@@ -286,11 +291,11 @@ impl Writer {
         self.file = None;
     }
 
-    fn read(&mut self, lane: &str, after: u64, count: usize) -> Vec<Kept> {
-        let Some(file) = &self.file else { return Vec::new() };
-        file.read(lane, after, count, READ_BYTES).unwrap_or_else(|fault| {
+    fn read(&mut self, lane: &str, after: u64, limits: Limits) -> Chunk {
+        let Some(file) = &self.file else { return Chunk::default() };
+        file.read(lane, after, limits.count, limits.bytes).unwrap_or_else(|fault| {
             self.give_up(&fault);
-            Vec::new()
+            Chunk::default()
         })
     }
 
@@ -330,4 +335,116 @@ fn gather(first: Command, commands: &Receiver<Command>) -> Vec<Command> {
         batch.push(next);
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn event(bytes: usize) -> Event {
+        Event::restore("a.b", "Nats-Msg-Id: 1\r\nce-id: 1\r\n", Bytes::from(vec![b'x'; bytes])).unwrap()
+    }
+
+    fn put(lane: &str, bytes: usize) -> (Command, oneshot::Receiver<Result<(), NotStored>>) {
+        let (reply, replied) = oneshot::channel();
+        (Command::Put { lane: lane.to_owned(), event: event(bytes), reply }, replied)
+    }
+
+    /// A writer in a folder of its own, which is gone after the test.
+    struct Bench {
+        folder: PathBuf,
+        metrics: Arc<Metrics>,
+        stirred: Arc<Notify>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let folder = std::env::temp_dir().join(format!("jethook-writer-{}", uuid::Uuid::new_v4()));
+            std::fs::create_dir(&folder).unwrap();
+            Self { folder, metrics: Arc::default(), stirred: Arc::default() }
+        }
+
+        fn writer(&self, bytes_max: u64) -> Writer {
+            let mut writer =
+                Writer::new(self.folder.clone(), bytes_max, Arc::clone(&self.metrics), Arc::clone(&self.stirred));
+            writer.open();
+            writer
+        }
+
+        fn held(&self) -> (u64, u64) {
+            let spool = &self.metrics.spool;
+            (spool.entries.load(Ordering::Relaxed), spool.bytes.load(Ordering::Relaxed))
+        }
+    }
+
+    impl Drop for Bench {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+
+    #[test]
+    fn what_came_meanwhile_goes_along_in_one_commit() {
+        let (commands, received) = sync_channel(1000);
+        for _ in 0..700 {
+            commands.send(put("a", 100).0).unwrap();
+        }
+        assert_eq!(gather(received.recv().unwrap(), &received).len(), BATCH_COUNT);
+        assert_eq!(gather(received.recv().unwrap(), &received).len(), 700 - BATCH_COUNT);
+        for _ in 0..5 {
+            commands.send(put("a", 6 * 1024 * 1024).0).unwrap();
+        }
+        assert_eq!(gather(received.recv().unwrap(), &received).len(), 3, "and no more bytes than it may");
+    }
+
+    #[test]
+    fn counts_follow_what_comes_and_goes_and_outlive_a_reopen() {
+        let bench = Bench::new();
+        let mut writer = bench.writer(1 << 20);
+        let (puts, replies): (Vec<_>, Vec<_>) = (0..5).map(|_| put("a", 100)).unzip();
+        writer.work(puts);
+        for mut replied in replies {
+            assert_eq!(replied.try_recv(), Ok(Ok(())));
+        }
+        let (entries, bytes) = bench.held();
+        assert_eq!(entries, 5);
+        drop(writer);
+        let mut writer = bench.writer(1 << 20);
+        assert_eq!(bench.held(), (5, bytes));
+        let numbers: Vec<_> =
+            writer.read("a", 0, Limits { count: 3, bytes: 1 << 20 }).kept.iter().map(|kept| kept.number).collect();
+        let (reply, mut replied) = oneshot::channel();
+        writer.work(vec![Command::Delete { lane: "a".into(), numbers: numbers.clone(), reply }]);
+        assert_eq!(replied.try_recv(), Ok(()));
+        assert_eq!(bench.held(), (2, bytes / 5 * 2));
+        // What is gone already changes nothing.
+        let (reply, _) = oneshot::channel();
+        writer.work(vec![Command::Delete { lane: "a".into(), numbers, reply }]);
+        assert_eq!(bench.held(), (2, bytes / 5 * 2));
+        assert_eq!(writer.list().len(), 1);
+    }
+
+    #[test]
+    fn one_lane_has_half_and_all_have_no_more_than_there_is() {
+        let bench = Bench::new();
+        let mut writer = bench.writer(10_000);
+        let mut taken = |lane: &str| {
+            let (command, mut replied) = put(lane, 1000);
+            writer.work(vec![command]);
+            replied.try_recv().unwrap()
+        };
+        for _ in 0..4 {
+            assert_eq!(taken("a"), Ok(()));
+        }
+        assert_eq!(taken("a"), Err(NotStored::SpoolFull));
+        for _ in 0..4 {
+            assert_eq!(taken("b"), Ok(()));
+        }
+        assert_eq!(taken("c"), Ok(()));
+        assert_eq!(taken("c"), Err(NotStored::SpoolFull));
+    }
 }
