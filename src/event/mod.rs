@@ -3,13 +3,15 @@
 mod attribute;
 mod headers;
 mod id;
+mod large;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use headers::Headers;
+pub(crate) use large::{LargeBody, Part};
 
-use crate::route::MessagePlan;
+use crate::route::{LargeBodyPlan, MessagePlan};
 use crate::scheme::{Delivery, Verified};
 
 /// A verified delivery as the message that `JetStream` stores.
@@ -21,6 +23,8 @@ pub struct Event {
     pub headers: Headers,
     /// The body, byte for byte.
     pub payload: Bytes,
+    /// Where the body goes that the message can't hold.
+    pub(crate) large: Option<Box<LargeBody>>,
     /// `ce-id`: what the sender is told.
     pub id: String,
 }
@@ -38,8 +42,14 @@ impl Event {
     ) -> Self {
         let ids = id::Ids::of(plan, verified, delivery);
         let subject = plan.subject.subject(verified.event());
-        let headers = attribute::headers(provider, plan, verified, delivery, &ids, received);
-        Self { subject, headers, payload, id: ids.event }
+        let mut headers = attribute::headers(provider, plan, verified, delivery, &ids, received);
+        let is_large = |large: &&LargeBodyPlan| payload.len() as u64 > large.above;
+        let large = plan.large_bodies.as_ref().filter(is_large).map(|large| {
+            let body = LargeBody::of(&large.bucket, &ids.message, &payload);
+            body.tell(&mut headers);
+            Box::new(body)
+        });
+        Self { subject, headers, payload, large, id: ids.event }
     }
 
     /// One that was kept on disk; `None` where what was read is no event that [`Self::new`] made.
@@ -50,7 +60,8 @@ impl Event {
         };
         let headers = Headers::from_block(block).filter(|_| subject.split('.').all(is_token))?;
         let id = headers.get("ce-id")?.to_owned();
-        Some(Self { subject: subject.to_owned(), headers, payload, id })
+        let large = LargeBody::told(&headers).map(Box::new);
+        Some(Self { subject: subject.to_owned(), headers, payload, large, id })
     }
 
     /// The stream that it is for.
@@ -131,6 +142,7 @@ mod tests {
                 secret_query: vec!["token".to_owned()],
                 headers,
                 identity: Identity::Delivery,
+                large_bodies: None,
             };
             let signed_at = at("2026-11-24T10:00:00Z");
             let body = body.as_bytes().to_vec();
@@ -284,6 +296,21 @@ mod tests {
             assert!(restore(subject, event.headers.block()).is_none(), "{subject:?}");
         }
         assert!(restore(&event.subject, "Nats-Msg-Id: 1\r\n").is_none());
+    }
+
+    #[test]
+    fn a_body_above_what_nats_takes_is_told_by_reference_and_no_other_is() {
+        let mut bench = Bench::github("push", "1");
+        let bytes = bench.body.len() as u64;
+        bench.plan.large_bodies = Some(LargeBodyPlan { bucket: Arc::from("WEBHOOKS-bodies"), above: bytes });
+        assert_eq!((bench.event().large, bench.event().headers.get("ce-dataref")), (None, None));
+        bench.plan.large_bodies = Some(LargeBodyPlan { bucket: Arc::from("WEBHOOKS-bodies"), above: bytes - 1 });
+        bench.header("ce-dataref", "nats-object://other/x");
+        let event = bench.event();
+        assert!(event.headers.get("ce-dataref").unwrap().starts_with("nats-object://WEBHOOKS-bodies/"));
+        assert_eq!(event.payload, bench.body);
+        let restored = Event::restore(&event.subject, event.headers.block(), event.payload.clone()).unwrap();
+        assert!(event.large.is_some() && restored.large == event.large);
     }
 
     #[test]

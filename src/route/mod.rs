@@ -1,5 +1,6 @@
 //! An endpoint made ready to serve.
 
+mod bucket;
 mod compile;
 mod filter;
 mod gate;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 use ipnet::IpNet;
 
+pub use bucket::{BODIES_OUTLIVE_BY, bucket_of, stream_of};
 pub use compile::{Claim, Compiled, Facts, Handles, Settings, Source, Surroundings, closed, compile, wanted_path};
 pub use filter::Filter;
 pub use gate::{Gate, Pass};
@@ -140,6 +142,17 @@ pub struct MessagePlan {
     pub headers: Vec<HeaderName>,
     /// How repeated deliveries are told.
     pub identity: Identity,
+    /// Where bodies go that NATS does not take; `None`: they are refused.
+    pub large_bodies: Option<LargeBodyPlan>,
+}
+
+/// Where bodies go that are larger than NATS takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LargeBodyPlan {
+    /// The object store bucket.
+    pub bucket: Arc<str>,
+    /// In bytes: a body that is larger goes there.
+    pub above: u64,
 }
 
 /// How repeated deliveries are told.

@@ -5,6 +5,7 @@ mod connect;
 mod credential;
 mod denials;
 mod facts;
+mod large;
 mod publish;
 mod shared;
 mod spool;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::Subject;
 use async_nats::client::PublishErrorKind;
+use async_nats::{Client, Subject};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::sync::broadcast::error::RecvError;
@@ -19,7 +19,7 @@ use super::connect::{self, Link, Voice};
 use super::credential::ConfigError;
 use super::shared::{Patience, Shared, Slot};
 use crate::config::NatsConfig;
-use crate::event::{Event, Headers};
+use crate::event::{Event, Headers, LargeBody, Part};
 use crate::outcome::NotStored;
 use crate::route::{Gate, Pass, Usage};
 
@@ -35,6 +35,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// With a spool: how long NATS is tried before an event goes to disk.
 const BEFORE_SPOOL: Duration = Duration::from_millis(1500);
+/// How long a large body from the spool may take.
+const LARGE_RESEND: Duration = Duration::from_secs(30);
 /// A sender that waits this long for its answer may wait for a reconnect.
 const PATIENT_FROM: Duration = Duration::from_secs(9);
 
@@ -65,6 +67,8 @@ struct Inner {
     link: Link,
     acks: Acks,
     inbox: String,
+    /// What the subjects of the `JetStream` API begin with.
+    api: String,
     shared: Arc<Shared>,
 }
 
@@ -77,11 +81,20 @@ enum Attempt {
     Again(NotStored),
 }
 
-/// An event on its way.
-struct Outgoing {
+/// Whether a first try waits for a reconnect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patient {
+    Yes,
+    No,
+}
+
+/// A message on its way.
+pub(super) struct Outgoing {
     subject: Subject,
     headers: Headers,
     payload: Bytes,
+    /// The payload goes there, and the message itself has none.
+    large: Option<Box<LargeBody>>,
     /// Where the reply to any of its tries comes.
     pending: Option<Pending>,
 }
@@ -97,7 +110,7 @@ impl Publisher {
         let acks = Acks::default();
         spawn_local(take_acks(link.clone(), inbox.clone(), acks.clone(), Arc::clone(&shared)));
         spawn_local(take_denials(acks.clone(), Arc::clone(&shared)));
-        Ok(Self(Rc::new(Inner { link, acks, inbox, shared })))
+        Ok(Self(Rc::new(Inner { link, acks, inbox, api: connect::api_prefix(config), shared })))
     }
 
     /// Publishes and waits for the ack, trying again with the same id until `began + time_limit`; with a spool, for a moment
@@ -114,9 +127,15 @@ impl Publisher {
         time_limit: Duration,
     ) -> Result<Kept, NotStored> {
         let spool = self.0.shared.spool.as_ref();
-        let patience = if spool.is_some() { time_limit.min(BEFORE_SPOOL) } else { time_limit };
         let mut outgoing = Outgoing::from(event);
-        match self.send(&mut outgoing, usage, began, patience).await {
+        let (limit, patient) = match spool {
+            None if time_limit >= PATIENT_FROM => (time_limit, Patient::Yes),
+            None => (time_limit, Patient::No),
+            // It takes its time, and getting it to disk does as well.
+            Some(_) if outgoing.large.is_some() => (time_limit.saturating_sub(BEFORE_SPOOL), Patient::No),
+            Some(_) => (time_limit.min(BEFORE_SPOOL), Patient::No),
+        };
+        match self.publish_within(&mut outgoing, usage, began + limit, patient).await {
             Ok(stored) => Ok(Kept::InStream(stored)),
             Err(reason) => match spool.filter(|_| reason.may_pass()) {
                 Some(spool) => spool.put(outgoing.into(), reason, began + time_limit).await.map(|()| Kept::Spooled),
@@ -127,7 +146,45 @@ impl Publisher {
 
     /// Publishes what comes from the spool.
     pub(super) async fn resend(&self, event: Event) -> Result<Stored, NotStored> {
-        self.send(&mut Outgoing::from(event), &Usage::default(), Instant::now(), BEFORE_SPOOL).await
+        let mut outgoing = Outgoing::from(event);
+        let limit = if outgoing.large.is_some() { LARGE_RESEND } else { BEFORE_SPOOL };
+        self.publish_within(&mut outgoing, &Usage::default(), Instant::now() + limit, Patient::No).await
+    }
+
+    async fn publish_within(
+        &self,
+        outgoing: &mut Outgoing,
+        usage: &Usage,
+        deadline: Instant,
+        patient: Patient,
+    ) -> Result<Stored, NotStored> {
+        let shared = &self.0.shared;
+        let start = Instant::now();
+        let _slot = Slot::take(shared, usage)?;
+        if shared.denials.refuses(&outgoing.subject, start) {
+            return Err(NotStored::NotPermitted);
+        }
+        let deadline = deadline.max(start + FIRST_TRY);
+        if let Some(large) = &outgoing.large {
+            self.store_body(large, &outgoing.payload, deadline, patient).await?;
+        }
+        let stored = self.send(outgoing, &usage.gate, deadline, patient).await?;
+        shared.metrics.publish_duration.observe_duration(start.elapsed());
+        Ok(stored)
+    }
+
+    /// What the `JetStream` API's subjects begin with.
+    pub(super) fn api(&self) -> &str {
+        &self.0.api
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.0.link.client
+    }
+
+    /// `max_payload` in bytes.
+    pub(super) fn payload_bytes_max(&self) -> usize {
+        self.0.link.client.max_payload()
     }
 
     /// Whether NATS is connected.
@@ -152,38 +209,29 @@ impl Publisher {
         }
     }
 
-    async fn send(
+    /// Publishes one message, trying again until the deadline.
+    pub(super) async fn send(
         &self,
         outgoing: &mut Outgoing,
-        usage: &Usage,
-        began: Instant,
-        time_limit: Duration,
+        gate: &Gate,
+        deadline: Instant,
+        patient: Patient,
     ) -> Result<Stored, NotStored> {
-        let shared = &self.0.shared;
-        let start = Instant::now();
-        let _slot = Slot::take(shared, usage)?;
-        if shared.denials.refuses(&outgoing.subject, start) {
-            return Err(NotStored::NotPermitted);
-        }
-        let deadline = (began + time_limit).max(start + FIRST_TRY);
         // Why the last try failed. What has begun may be stored already, so it is worth a wait whoever the sender is.
         let mut last = None;
         let mut patience = None;
         loop {
-            let pass = match self.pass(&usage.gate) {
+            let pass = match self.pass(gate) {
                 Ok(pass) => pass,
-                Err(reason) if last.is_none() && time_limit < PATIENT_FROM => return Err(reason),
+                Err(reason) if last.is_none() && patient == Patient::No => return Err(reason),
                 Err(reason) => {
                     self.wait(deadline, &mut patience).await.map_err(|()| last.clone().unwrap_or(reason))?;
                     continue;
                 }
             };
             patience = None;
-            let reason = match self.attempt(outgoing, &usage.gate, pass, deadline).await {
-                Attempt::Stored(stored) => {
-                    shared.metrics.publish_duration.observe_duration(start.elapsed());
-                    return Ok(stored);
-                }
+            let reason = match self.attempt(outgoing, gate, pass, deadline).await {
+                Attempt::Stored(stored) => return Ok(stored),
                 Attempt::Failed(reason) => return Err(reason),
                 Attempt::Again(reason) => reason,
             };
@@ -239,7 +287,7 @@ impl Publisher {
     }
 
     async fn attempt(&self, outgoing: &mut Outgoing, gate: &Gate, pass: Pass, deadline: Instant) -> Attempt {
-        let Inner { link, acks, inbox, shared } = &*self.0;
+        let Inner { link, acks, inbox, shared, .. } = &*self.0;
         if let Some(reply) = outgoing.late_reply() {
             return self.settle(reply, outgoing, gate, pass);
         }
@@ -254,7 +302,7 @@ impl Publisher {
         };
         let (subject, headers) = (outgoing.subject.clone(), outgoing.headers.to_map());
         let reply_to = format!("{inbox}.{}", pending.number());
-        let payload = outgoing.payload.clone();
+        let payload = if outgoing.large.is_none() { outgoing.payload.clone() } else { Bytes::new() };
         let exchange = async {
             let sending = link.client.publish_with_reply_and_headers(subject, reply_to, headers, payload);
             sending.await.map_err(|error| error.kind())?;
@@ -311,15 +359,21 @@ impl Publisher {
 
 impl From<Event> for Outgoing {
     fn from(event: Event) -> Self {
-        let Event { subject, headers, payload, id: _ } = event;
-        Self { subject: Subject::from(subject), headers, payload, pending: None }
+        let Event { subject, headers, payload, large, id: _ } = event;
+        Self { subject: Subject::from(subject), headers, payload, large, pending: None }
+    }
+}
+
+impl From<Part> for Outgoing {
+    fn from(Part { subject, headers, payload }: Part) -> Self {
+        Self { subject: Subject::from(subject), headers, payload, large: None, pending: None }
     }
 }
 
 impl From<Outgoing> for Event {
     /// One that was not taken; whoever has it is done with answering.
-    fn from(Outgoing { subject, headers, payload, pending: _ }: Outgoing) -> Self {
-        Self { subject: subject.to_string(), headers, payload, id: String::new() }
+    fn from(Outgoing { subject, headers, payload, large, pending: _ }: Outgoing) -> Self {
+        Self { subject: subject.to_string(), headers, payload, large, id: String::new() }
     }
 }
 

@@ -33,6 +33,7 @@ mod flags_stream;
 mod generated;
 mod histograms;
 mod language;
+mod large_bodies;
 mod manifests;
 mod outage_apiserver;
 mod outage_nats;

@@ -15,7 +15,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("target.stream", "endpoint_policy::streams_but_the_operators_need_allow_stream"),
     ("target.subject", "delivery_message::the_subject_template_may_use_all_its_placeholders"),
     ("target.forwardHeaders", "delivery_message::the_headers_are_cloudevents_and_what_is_kept_of_the_request"),
-    ("target.largeBodies", "endpoint_spec::what_cannot_be_served_is_invalid_and_names_the_field"),
+    ("target.largeBodies", "large_bodies::a_body_larger_than_nats_takes_is_an_object_and_the_message_says_which"),
     ("events", "endpoint_spec::only_the_events_that_are_asked_for_are_stored"),
     ("deduplication", "delivery_identity::without_deduplication_every_delivery_is_stored"),
     ("deduplication.key", "delivery_identity::deduplication_by_content_knows_the_body_alone"),

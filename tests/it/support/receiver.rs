@@ -238,6 +238,7 @@ fn serving(name: &str, verification: &Value) -> Serving {
             secret_query: Vec::new(),
             headers: Vec::new(),
             identity: Identity::Delivery,
+            large_bodies: None,
         },
         time_limit: Duration::from_millis(4500),
         scheme,

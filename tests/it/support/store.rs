@@ -82,6 +82,7 @@ impl Corner {
             secret_query: Vec::new(),
             headers: scheme.evidence().to_vec(),
             identity: Identity::Delivery,
+            large_bodies: None,
         };
         Event::new("github", &plan, &verified, &delivery, Bytes::copy_from_slice(body), now)
     }
