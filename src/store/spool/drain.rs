@@ -23,8 +23,8 @@ use crate::outcome::NotStored;
 use crate::store::{Publisher, Shared};
 
 /// Lanes that are served at a time; of each, so many events are under way, or fewer while its stream takes none.
-const LANES_AT_ONCE: usize = 16;
-const EVENTS_AT_ONCE: usize = 64;
+const LANES_AT_ONCE: usize = 8;
+const EVENTS_AT_ONCE: usize = 128;
 const EVENTS_IN_TROUBLE: usize = 16;
 /// So many bytes of a lane are in memory.
 const BYTES_AT_ONCE: u64 = 1024 * 1024;
