@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use super::publish::{Outgoing, Patient, Publisher};
+use super::outgoing::Outgoing;
+use super::publish::{Patient, Publisher};
 use crate::event::{LargeBody, Part};
 use crate::outcome::NotStored;
 use crate::route::{BODIES_OUTLIVE_BY, Gate};

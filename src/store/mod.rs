@@ -6,6 +6,7 @@ mod credential;
 mod denials;
 mod facts;
 mod large;
+mod outgoing;
 mod publish;
 mod shared;
 mod spool;

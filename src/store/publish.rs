@@ -5,21 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use async_nats::Client;
 use async_nats::client::PublishErrorKind;
-use async_nats::{Client, Subject};
+
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::oneshot::error::TryRecvError;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::ack::{Acks, Pending, Reply};
+use super::ack::{Acks, Reply};
 use super::connect::{self, Link, Voice};
 use super::credential::ConfigError;
+use super::outgoing::Outgoing;
 use super::shared::{Patience, Shared, Slot};
 use crate::config::NatsConfig;
-use crate::event::{Event, Headers, LargeBody, Part};
+use crate::event::Event;
 use crate::outcome::NotStored;
 use crate::route::{Gate, Pass, Usage};
 
@@ -88,17 +89,6 @@ pub(super) enum Patient {
     No,
 }
 
-/// A message on its way.
-pub(super) struct Outgoing {
-    subject: Subject,
-    headers: Headers,
-    payload: Bytes,
-    /// The payload goes there, and the message itself has none.
-    large: Option<Box<LargeBody>>,
-    /// Where the reply to any of its tries comes.
-    pending: Option<Pending>,
-}
-
 impl Publisher {
     /// Opens the connection; returns at once. Call it within a `LocalSet`.
     ///
@@ -138,7 +128,10 @@ impl Publisher {
         match self.publish_within(&mut outgoing, usage, began + limit, patient).await {
             Ok(stored) => Ok(Kept::InStream(stored)),
             Err(reason) => match spool.filter(|_| reason.may_pass()) {
-                Some(spool) => spool.put(outgoing.into(), reason, began + time_limit).await.map(|()| Kept::Spooled),
+                Some(spool) => {
+                    let putting = Box::pin(spool.put(outgoing.into(), reason, began + time_limit));
+                    putting.await.map(|()| Kept::Spooled)
+                }
                 None => Err(reason),
             },
         }
@@ -166,7 +159,8 @@ impl Publisher {
         }
         let deadline = deadline.max(start + FIRST_TRY);
         if let Some(large) = &outgoing.large {
-            self.store_body(large, &outgoing.payload, deadline, patient).await?;
+            // Apart, so that all others need no room for it.
+            Box::pin(self.store_body(large, &outgoing.payload, deadline, patient)).await?;
         }
         let stored = self.send(outgoing, &usage.gate, deadline, patient).await?;
         shared.metrics.publish_duration.observe_duration(start.elapsed());
@@ -353,40 +347,6 @@ impl Publisher {
                 gate.unsaid(pass);
                 Attempt::Again(NotStored::Disconnected)
             }
-        }
-    }
-}
-
-impl From<Event> for Outgoing {
-    fn from(event: Event) -> Self {
-        let Event { subject, headers, payload, large, id: _ } = event;
-        Self { subject: Subject::from(subject), headers, payload, large, pending: None }
-    }
-}
-
-impl From<Part> for Outgoing {
-    fn from(Part { subject, headers, payload }: Part) -> Self {
-        Self { subject: Subject::from(subject), headers, payload, large: None, pending: None }
-    }
-}
-
-impl From<Outgoing> for Event {
-    /// One that was not taken; whoever has it is done with answering.
-    fn from(Outgoing { subject, headers, payload, large, pending: _ }: Outgoing) -> Self {
-        Self { subject: subject.to_string(), headers, payload, large, id: String::new() }
-    }
-}
-
-impl Outgoing {
-    /// A reply that came after its try was given up; what broke meanwhile is to be sent again.
-    fn late_reply(&mut self) -> Option<Reply> {
-        match self.pending.as_mut()?.reply.try_recv() {
-            Ok(Reply::Lost) | Err(TryRecvError::Closed) => {
-                self.pending = None;
-                None
-            }
-            Ok(reply) => Some(reply),
-            Err(TryRecvError::Empty) => None,
         }
     }
 }

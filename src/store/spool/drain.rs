@@ -1,5 +1,6 @@
 //! What brings the spool's events to their streams.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::LocalSet;
-use tokio::time::{Instant, Interval, interval, sleep_until};
+use tokio::time::{Instant, Interval, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Spool;
@@ -32,6 +33,8 @@ const BYTES_AT_ONCE: u64 = 1024 * 1024;
 const PASS_OVER_AFTER: Duration = Duration::from_secs(60);
 /// What was passed over is tried again so often.
 const AGAIN_EVERY: Duration = Duration::from_secs(60);
+/// Troubles of streams are told so often at most.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Pauses of a lane whose stream takes nothing: doubled up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(4);
@@ -44,6 +47,8 @@ pub(super) struct Drain {
     pulse: Pulse,
     /// Leave to hold an event that is larger than what a lane may hold: one at a time.
     large: Semaphore,
+    /// When it was told last that a stream does not take its events.
+    told: Cell<Option<Instant>>,
 }
 
 /// How far a lane has come.
@@ -92,6 +97,7 @@ struct Tried {
 pub(super) async fn start(drain: Drain, config: NatsConfig, shared: Arc<Shared>) -> Result<(), String> {
     let (started, starting) = oneshot::channel();
     let run = move || {
+        let _stopped = drain.spool.stopped.clone().drop_guard();
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return drop(started.send(Err(error.to_string()))),
@@ -113,7 +119,7 @@ pub(super) async fn start(drain: Drain, config: NatsConfig, shared: Arc<Shared>)
 
 impl Drain {
     pub(super) fn new(spool: Spool, shared: &Shared, pulse: Pulse) -> Self {
-        Self { spool, metrics: Arc::clone(&shared.metrics), pulse, large: Semaphore::new(1) }
+        Self { spool, metrics: Arc::clone(&shared.metrics), pulse, large: Semaphore::new(1), told: Cell::new(None) }
     }
 
     /// Drains until it is told to stop.
@@ -124,7 +130,11 @@ impl Drain {
             tokio::select! {
                 () = stop.cancelled() => return,
                 // Whatever was in trouble before the break starts anew.
-                () = publisher.up() => self.serve(publisher, &stop, &mut beat).await,
+                () = publisher.up() => {
+                    self.serve(publisher, &stop, &mut beat).await;
+                    // The state that is waited for may be a moment behind the connection's own.
+                    sleep(PAUSE_MIN / 5).await;
+                }
                 _ = beat.tick() => self.pulse.beat(Timestamp::now()),
             }
         }
@@ -197,12 +207,23 @@ impl Drain {
         let was_in_trouble = progress.in_trouble_since.is_some() || progress.refused > 0;
         let next = progress.advance(&tried, Instant::now());
         if let Some(reason) = tried.reason.as_ref().filter(|_| !was_in_trouble && !tried.is_interrupted) {
+            self.warn(&lane, reason);
+        }
+        (lane, progress, next, taken)
+    }
+}
+
+impl Drain {
+    /// At most once in so long: a stream that is gone may have been that of many.
+    fn warn(&self, lane: &str, reason: &NotStored) {
+        let now = Instant::now();
+        if self.told.get().is_none_or(|told| now.duration_since(told) >= TELL_EVERY) {
+            self.told.set(Some(now));
             tracing::warn!(
-                source = &*lane, reason = %reason,
+                source = lane, reason = %reason,
                 "spooled events are not taken by their stream; they are kept and tried again"
             );
         }
-        (lane, progress, next, taken)
     }
 }
 

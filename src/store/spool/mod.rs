@@ -58,6 +58,8 @@ pub struct Spool {
     stirred: Arc<Notify>,
     view: watch::Receiver<Arc<View>>,
     stop: CancellationToken,
+    /// The draining has ended.
+    stopped: CancellationToken,
 }
 
 impl Spool {
@@ -81,7 +83,8 @@ impl Spool {
         let writer = Writer::new(folder.to_owned(), config.spool_max_bytes, metrics, Arc::clone(&stirred));
         let run = move || writer.run(&received, || opened.open());
         std::thread::Builder::new().name("spool".to_owned()).spawn(run).map_err(fault)?;
-        Ok(Self { commands, stirred, view, stop: CancellationToken::new() })
+        let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
+        Ok(Self { commands, stirred, view, stop, stopped })
     }
 
     /// Sends what is in the spool to its streams whenever NATS is there, on a thread and a connection of its own.
@@ -119,6 +122,8 @@ impl Spool {
         self.stop.cancel();
         let (reply, replied) = oneshot::channel();
         let ended = async {
+            // What was taken is to be deleted yet.
+            self.stopped.cancelled().await;
             self.ask(Command::End(reply)).await;
             // An error is an end as well.
             let _ = replied.await;
