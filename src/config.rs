@@ -205,7 +205,8 @@ pub struct SpoolConfig {
     /// on a disk that outlives it; absent: no spool, they are answered 503
     #[arg(long, env = "JETHOOK_SPOOL_DIR", value_name = "DIR")]
     pub spool_dir: Option<PathBuf>,
-    /// Bytes of events that the spool may hold (a quantity), half of it for one endpoint; the file may take three times as much
+    /// Bytes of events that the spool may hold (a quantity), half of it for one endpoint; the file may take three times as
+    /// much
     #[arg(long, env = "JETHOOK_SPOOL_MAX_BYTES", default_value = "1Gi", value_parser = bytes, requires = "spool_dir")]
     pub spool_max_bytes: u64,
 }

@@ -104,8 +104,8 @@ pub enum NotStored {
     /// The operator's NATS user may not publish to the subject.
     #[error("publishing to the subject is not permitted")]
     NotPermitted,
-    /// NATS is away and the spool holds all that it may, in all or of this endpoint.
-    #[error("NATS is away and the spool is full; give it more by --spool-max-bytes")]
+    /// NATS is away and the spool holds all that it may, in all or of this endpoint, or its disk has little room.
+    #[error("NATS is away and the spool is full; give it a larger disk, or more of it by --spool-max-bytes")]
     SpoolFull,
     /// NATS is away and the spool did not take it, or not in time.
     #[error("NATS is away and the spool can't be written; the log says why")]

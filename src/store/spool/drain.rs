@@ -201,7 +201,9 @@ impl Drain {
         let tried = try_all(publisher, chunk.kept).await;
         let taken = u64::try_from(tried.taken.len()).unwrap_or(u64::MAX);
         if taken > 0 {
-            self.spool.delete(&lane, tried.taken.clone()).await;
+            if self.spool.delete(&lane, tried.taken.clone()).await.is_err() {
+                return (lane, progress, Next::Pause(PAUSE_MAX), 0);
+            }
             self.metrics.spool.drained.fetch_add(taken, Ordering::Relaxed);
         }
         let was_in_trouble = progress.in_trouble_since.is_some() || progress.refused > 0;

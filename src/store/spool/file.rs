@@ -218,6 +218,12 @@ impl File {
         })
     }
 
+    /// The bytes that the disk has left.
+    pub(super) fn room(&self) -> Result<u64, Fault> {
+        let disk = rustix::fs::statvfs(&self.path).map_err(|error| Fault::Disk(error.to_string()))?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
     /// Gives the disk back what an empty spool does not need.
     pub(super) fn shrink(&mut self) -> Result<(), Fault> {
         if fs::metadata(&self.path).map_or(0, |file| file.len()) > SLACK_BYTES {

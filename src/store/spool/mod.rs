@@ -147,11 +147,11 @@ impl Spool {
         replied.await.unwrap_or_default()
     }
 
-    async fn delete(&self, lane: &Arc<str>, numbers: Vec<u64>) {
+    /// Deletes events; what is not known to be deleted is to be sent again, under its id.
+    async fn delete(&self, lane: &Arc<str>, numbers: Vec<u64>) -> Result<(), NotStored> {
         let (reply, replied) = oneshot::channel();
         self.ask(Command::Delete { lane: Arc::clone(lane), numbers, reply }).await;
-        // What was not deleted is sent again, under its id.
-        let _ = replied.await;
+        replied.await.unwrap_or(Err(NotStored::SpoolFailed))
     }
 
     /// Hands over a request; waits for room. Nobody answers once the thread has ended.

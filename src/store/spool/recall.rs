@@ -1,15 +1,15 @@
 //! The last check of the streams, kept beside the spool: a replica that starts in an outage serves by it.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::fs;
-use tokio::io::AsyncWriteExt as _;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::stream::{Connection, StreamFacts, StreamState, View};
@@ -34,7 +34,7 @@ impl LastCheck {
     #[must_use]
     pub fn read(folder: &Path) -> Option<Self> {
         let path = folder.join(NAME);
-        let text = match std::fs::read(&path) {
+        let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
@@ -71,7 +71,8 @@ pub async fn keep_last_check(folder: PathBuf, mut view: watch::Receiver<Arc<View
             (view.connection == Connection::Up).then(|| LastCheck::of(&view))
         };
         if let Some(check) = now.filter(|check| !check.streams.is_empty() && *check != kept) {
-            match write(&folder, &check).await {
+            let (place, now) = (folder.clone(), check.clone());
+            match spawn_blocking(move || write(&place, &now)).await.unwrap_or_else(|error| Err(error.into())) {
                 Ok(()) => kept = check,
                 Err(error) => {
                     tracing::warn!(folder = %folder.display(), %error, "the check of the streams can't be kept");
@@ -86,10 +87,28 @@ pub async fn keep_last_check(folder: PathBuf, mut view: watch::Receiver<Arc<View
 }
 
 /// Whole or not at all.
-async fn write(folder: &Path, check: &LastCheck) -> io::Result<()> {
+fn write(folder: &Path, check: &LastCheck) -> io::Result<()> {
     let (path, draft) = (folder.join(NAME), folder.join(format!("{NAME}.new")));
-    let mut file = fs::File::create(&draft).await?;
-    file.write_all(&serde_json::to_vec(check)?).await?;
-    file.sync_all().await?;
-    fs::rename(&draft, &path).await
+    let mut file = File::create(&draft)?;
+    file.write_all(&serde_json::to_vec(check)?)?;
+    file.sync_all()?;
+    fs::rename(&draft, &path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_read_and_what_is_damaged_is_none() {
+        let folder = std::env::temp_dir().join(format!("jethook-recall-{}", uuid::Uuid::new_v4()));
+        fs::create_dir(&folder).unwrap();
+        assert_eq!(LastCheck::read(&folder), None);
+        let check = LastCheck { max_payload: Some(1 << 20), servers: 3, streams: BTreeMap::new() };
+        write(&folder, &check).unwrap();
+        assert_eq!(LastCheck::read(&folder), Some(check));
+        fs::write(folder.join(NAME), "{\"max_payload\":").unwrap();
+        assert_eq!(LastCheck::read(&folder), None);
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

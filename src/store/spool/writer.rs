@@ -18,6 +18,8 @@ use crate::outcome::NotStored;
 /// What one commit takes at most: what came while the one before was under way.
 const BATCH_COUNT: usize = 512;
 const BATCH_BYTES: u64 = 16 * 1024 * 1024;
+/// What is left of the disk: deleting takes room as well, and the spool is not alone there.
+const ROOM_BYTES_MIN: u64 = 64 * 1024 * 1024;
 /// A file that can't be used is tried again so often, and told so often.
 const OPEN_EVERY: Duration = Duration::from_secs(1);
 const TELL_EVERY: Duration = Duration::from_secs(60);
@@ -31,8 +33,8 @@ pub(super) enum Command {
     Lanes(oneshot::Sender<Vec<Lane>>),
     /// Events of a lane behind this number, within limits.
     Read { lane: Arc<str>, after: u64, limits: Limits, reply: oneshot::Sender<Chunk> },
-    /// Delete; answered once that is on disk.
-    Delete { lane: Arc<str>, numbers: Vec<u64>, reply: oneshot::Sender<()> },
+    /// Delete; answered once that is on disk, or can't be.
+    Delete { lane: Arc<str>, numbers: Vec<u64>, reply: oneshot::Sender<Result<(), NotStored>> },
     /// Close the file and end.
     End(oneshot::Sender<()>),
 }
@@ -74,7 +76,10 @@ pub(super) struct Writer {
     bytes: u64,
     /// The last number that was given.
     last: u64,
+    /// When it was told that the file can't be used.
     told: Option<Instant>,
+    /// When the file failed: it is not opened again before a moment has passed.
+    failed: Option<Instant>,
 }
 
 /// A put that was admitted.
@@ -90,20 +95,31 @@ struct Admitted {
 struct Gone {
     lane: Arc<str>,
     numbers: Vec<u64>,
-    reply: oneshot::Sender<()>,
+    reply: oneshot::Sender<Result<(), NotStored>>,
 }
 
 impl Writer {
     pub(super) fn new(folder: PathBuf, bytes_max: u64, metrics: Arc<Metrics>, stirred: Arc<Notify>) -> Self {
         metrics.spool.is_on.store(true, Ordering::Relaxed);
-        Self { folder, bytes_max, metrics, stirred, file: None, lanes: HashMap::new(), bytes: 0, last: 0, told: None }
+        Self {
+            folder,
+            bytes_max,
+            metrics,
+            stirred,
+            file: None,
+            lanes: HashMap::new(),
+            bytes: 0,
+            last: 0,
+            told: None,
+            failed: None,
+        }
     }
 
     /// Works until it is told to end or nobody can ask any more. `opened` is called once the file is in use.
     pub(super) fn run(mut self, commands: &Receiver<Command>, opened: impl FnOnce()) {
         let mut opened = Some(opened);
         loop {
-            if self.file.is_none() {
+            if self.file.is_none() && self.failed.is_none_or(|failed| failed.elapsed() >= OPEN_EVERY) {
                 self.open();
             }
             if self.file.is_some()
@@ -138,9 +154,7 @@ impl Writer {
         match file {
             Ok(file) => {
                 self.file = Some(file);
-                if let (Some(_), folder) = (self.told.take(), self.folder.display()) {
-                    tracing::info!(%folder, "the spool can be used again");
-                }
+                self.failed = None;
                 let entries: u64 = self.lanes.values().map(|tally| tally.entries).sum();
                 if entries > 0 {
                     tracing::info!(entries, bytes = self.bytes, "the spool holds events from before");
@@ -148,7 +162,7 @@ impl Writer {
                 }
                 self.tell();
             }
-            Err(fault) => self.warn(&fault),
+            Err(fault) => self.give_up(&fault),
         }
     }
 
@@ -181,8 +195,10 @@ impl Writer {
     /// Answers a batch; the reply that waits for the end, if it was asked for.
     fn work(&mut self, batch: Vec<Command>) -> Option<oneshot::Sender<()>> {
         let (mut puts, mut gone, mut reads, mut end) = (Vec::new(), Vec::new(), Vec::new(), None);
+        let has_room = !batch.iter().any(|command| matches!(command, Command::Put { .. })) || self.has_room();
         for command in batch {
             match command {
+                Command::Put { reply, .. } if !has_room => drop(reply.send(Err(NotStored::SpoolFull))),
                 Command::Put { lane, event, reply } => match self.admit(&lane, &event) {
                     Ok((lane, number, bytes)) => puts.push(Admitted { lane, number, event, bytes, reply }),
                     // Whoever waited may be gone.
@@ -201,6 +217,23 @@ impl Writer {
             drop(reply.send(self.read(&lane, after, limits)));
         }
         end
+    }
+
+    /// Whether the disk has room for more events.
+    fn has_room(&mut self) -> bool {
+        let Some(file) = &self.file else { return true };
+        match file.room() {
+            Ok(bytes) if bytes >= ROOM_BYTES_MIN => true,
+            Ok(bytes) => {
+                let left = format!("its disk has {bytes} bytes left, and {ROOM_BYTES_MIN} are kept free");
+                self.warn(&Fault::Disk(left));
+                false
+            }
+            Err(fault) => {
+                self.give_up(&fault);
+                false
+            }
+        }
     }
 
     /// Room for an event, and its number. One endpoint may hold half of the spool.
@@ -250,7 +283,9 @@ impl Writer {
                 Ok(())
             }
             Err(fault) => {
-                self.give_up(&fault);
+                if self.file.is_some() {
+                    self.give_up(&fault);
+                }
                 Err(NotStored::SpoolFailed)
             }
         };
@@ -261,7 +296,7 @@ impl Writer {
             let _ = put.reply.send(kept.clone());
         }
         for gone in gone {
-            let _ = gone.reply.send(());
+            let _ = gone.reply.send(kept.clone());
         }
         self.tell();
     }
@@ -289,6 +324,7 @@ impl Writer {
     fn give_up(&mut self, fault: &Fault) {
         self.warn(fault);
         self.file = None;
+        self.failed = Some(Instant::now());
     }
 
     fn read(&mut self, lane: &str, after: u64, limits: Limits) -> Chunk {
@@ -419,7 +455,7 @@ mod tests {
             writer.read("a", 0, Limits { count: 3, bytes: 1 << 20 }).kept.iter().map(|kept| kept.number).collect();
         let (reply, mut replied) = oneshot::channel();
         writer.work(vec![Command::Delete { lane: "a".into(), numbers: numbers.clone(), reply }]);
-        assert_eq!(replied.try_recv(), Ok(()));
+        assert_eq!(replied.try_recv(), Ok(Ok(())));
         assert_eq!(bench.held(), (2, bytes / 5 * 2));
         // What is gone already changes nothing.
         let (reply, _) = oneshot::channel();
