@@ -206,13 +206,7 @@ mod tests {
             let mut plan = MessagePlan::new(self.plan.clone());
             plan.large_bodies.clone_from(&self.large_bodies);
             let received = at("2026-11-24T10:00:01.5Z");
-            Event::new(
-                &MessagePlan::new(self.plan.clone()),
-                &verified,
-                &delivery,
-                Bytes::from(self.body.clone()),
-                received,
-            )
+            Event::new(&plan, &verified, &delivery, Bytes::from(self.body.clone()), received)
         }
 
         fn message_id(&self) -> String {
