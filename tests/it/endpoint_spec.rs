@@ -82,8 +82,6 @@ fn what_cannot_be_served_is_invalid_and_names_the_field() {
         assert!(message.contains(field), "{name}: {message}");
         assert_eq!(operator.send(&stage.push(name, "1")).status, 503, "{name}");
     }
-    let message = stage.condition("large", "Accepted").unwrap().message;
-    assert!(message.contains("refuse"), "it says what there is: {message}");
 }
 
 #[test]
