@@ -104,12 +104,37 @@ pub enum NotStored {
     /// The operator's NATS user may not publish to the subject.
     #[error("publishing to the subject is not permitted")]
     NotPermitted,
+    /// NATS is away and the spool holds all that it may, in all or of this endpoint, or its disk has little room.
+    #[error("NATS is away and the spool is full; give it a larger disk, or more of it by --spool-max-bytes")]
+    SpoolFull,
+    /// NATS is away and the spool did not take it, or not in time.
+    #[error("NATS is away and the spool can't be written; the log says why")]
+    SpoolFailed,
     /// JetStream refused with another error code.
     #[error("JetStream refused: code {code}")]
     Refused {
         /// The `err_code`.
         code: u64,
     },
+}
+
+impl NotStored {
+    /// Whether it is NATS, or the stream, that is away: the same event may be taken when they are back.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Disconnected | Self::NoStream | Self::StreamAway | Self::NoAck => true,
+            // The id is being stored right now; out of resources; no leader.
+            Self::Refused { code } => matches!(code, 10158 | 10023 | 10002 | 10008 | 10047),
+            Self::StreamFull
+            | Self::OtherStream
+            | Self::TooLarge { .. }
+            | Self::Overloaded
+            | Self::NotPermitted
+            | Self::SpoolFull
+            | Self::SpoolFailed => false,
+        }
+    }
 }
 
 /// Why a request is refused.
@@ -146,6 +171,8 @@ pub enum Refusal {
     TwoHosts,
     /// The scheme refuses it.
     Rejected(Rejection),
+    /// The keys that would verify it can't be fetched now, or what it asks to be visited does not answer.
+    KeysAway,
     /// Over the endpoint's rate; try again after.
     Rate(Duration),
     /// An address over the refusal rate.
@@ -184,7 +211,7 @@ impl Refusal {
             },
             Self::Rate(_) | Self::RefusalRate(_) => Outcome::RateLimited,
             Self::Overloaded | Self::NotStored(NotStored::Overloaded) => Outcome::Overloaded,
-            Self::Closed | Self::NotStored(_) | Self::Internal => Outcome::Unavailable,
+            Self::Closed | Self::KeysAway | Self::NotStored(_) | Self::Internal => Outcome::Unavailable,
         }
     }
 
@@ -214,7 +241,9 @@ impl Refusal {
             },
             Self::Rate(_) | Self::RefusalRate(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Closed | Self::Suspended | Self::NotStored(_) | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Closed | Self::Suspended | Self::KeysAway | Self::NotStored(_) | Self::Overloaded => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -246,6 +275,7 @@ impl Refusal {
             Self::Rejected(Rejection::Content { expected }) => format!("body is not valid {expected}"),
             Self::Rejected(_) => "signature, token or time not valid".to_owned(),
             Self::Rate(_) | Self::RefusalRate(_) => "too many requests".to_owned(),
+            Self::KeysAway => "not verified yet".to_owned(),
             Self::NotStored(_) => "not stored".to_owned(),
             Self::Overloaded => "overloaded".to_owned(),
             Self::Internal => "internal error".to_owned(),
@@ -257,6 +287,7 @@ impl Refusal {
     pub fn reason(&self) -> String {
         match self {
             Self::Rejected(rejection) => rejection.to_string(),
+            Self::KeysAway => "the sender's keys can't be fetched now".to_owned(),
             Self::NotStored(not_stored) => not_stored.to_string(),
             other => other.message(),
         }
@@ -269,7 +300,7 @@ impl Refusal {
             Self::Rate(after) | Self::RefusalRate(after) => Some(*after),
             Self::Suspended => Some(Duration::from_secs(60)),
             Self::NotStored(NotStored::TooLarge { .. }) => None,
-            Self::Closed | Self::NotStored(_) => Some(Duration::from_secs(5)),
+            Self::Closed | Self::KeysAway | Self::NotStored(_) => Some(Duration::from_secs(5)),
             Self::Overloaded => Some(Duration::from_secs(1)),
             _ => None,
         }

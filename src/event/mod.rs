@@ -3,13 +3,18 @@
 mod attribute;
 mod headers;
 mod id;
+mod large;
+mod plan;
+mod subject;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use headers::Headers;
+pub(crate) use large::{LargeBody, Part};
+pub use plan::{Identity, LargeBodyPlan, MessagePlan, MessageSpec};
+pub use subject::{Names, SubjectTemplate, is_within, listed};
 
-use crate::route::MessagePlan;
 use crate::scheme::{Delivery, Verified};
 
 /// A verified delivery as the message that `JetStream` stores.
@@ -21,6 +26,8 @@ pub struct Event {
     pub headers: Headers,
     /// The body, byte for byte.
     pub payload: Bytes,
+    /// Where the body goes that the message can't hold.
+    pub(crate) large: Option<Box<LargeBody>>,
     /// `ce-id`: what the sender is told.
     pub id: String,
 }
@@ -29,17 +36,44 @@ impl Event {
     /// Builds the message. `received` is when the request's first byte came.
     #[must_use]
     pub fn new(
-        provider: &str,
         plan: &MessagePlan,
         verified: &Verified,
         delivery: &Delivery<'_>,
         payload: Bytes,
         received: Timestamp,
     ) -> Self {
-        let ids = id::Ids::of(plan, verified, delivery);
-        let subject = plan.subject.subject(verified.event());
-        let headers = attribute::headers(provider, plan, verified, delivery, &ids, received);
-        Self { subject, headers, payload, id: ids.event }
+        let ids = id::Ids::of(&plan.spec, verified, delivery);
+        let subject = plan.spec.subject.subject(verified.event());
+        let mut headers = attribute::headers(plan, verified, delivery, &ids, received);
+        let is_large = |large: &&LargeBodyPlan| payload.len() as u64 > large.above;
+        let large = plan.large_bodies.as_ref().filter(is_large).map(|large| {
+            let body = LargeBody::of(&large.bucket, &ids.message, &payload);
+            body.tell(&mut headers);
+            Box::new(body)
+        });
+        Self { subject, headers, payload, large, id: ids.event }
+    }
+
+    /// One that was kept on disk; `None` where what was read is no event that [`Self::new`] made.
+    #[must_use]
+    pub(crate) fn restore(subject: &str, block: &str, payload: Bytes) -> Option<Self> {
+        let is_token = |token: &str| {
+            !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'>'))
+        };
+        let headers = Headers::from_block(block).filter(|_| subject.split('.').all(is_token))?;
+        let id = headers.get("ce-id")?.to_owned();
+        let large = LargeBody::told(&headers).map(Box::new);
+        Some(Self { subject: subject.to_owned(), headers, payload, large, id })
+    }
+
+    /// The stream that it is for.
+    pub(crate) fn stream(&self) -> Option<&str> {
+        self.headers.get(headers::EXPECTED_STREAM)
+    }
+
+    /// `ce-source`: whose it is.
+    pub(crate) fn source(&self) -> Option<&str> {
+        self.headers.get("ce-source")
     }
 }
 
@@ -56,7 +90,6 @@ mod tests {
 
     use super::*;
     use crate::catalogue;
-    use crate::route::{Identity, Names, SubjectTemplate};
     use crate::scheme::{Context, Key, Keyring, Scheme, Verdict};
     use crate::secret::Secret;
 
@@ -75,7 +108,8 @@ mod tests {
         provider: &'static str,
         scheme: Scheme,
         keyring: Keyring,
-        plan: MessagePlan,
+        plan: MessageSpec,
+        large_bodies: Option<LargeBodyPlan>,
         headers: Vec<(String, String)>,
         more: HeaderMap,
         query: Option<String>,
@@ -100,7 +134,8 @@ mod tests {
                 Names { prefix: "webhooks", namespace: "shop", name: "hook", provider: &provider.id, cluster: None };
             let mut headers = vec![HeaderName::from_static("user-agent"), HeaderName::from_static("content-type")];
             headers.extend(scheme.evidence().iter().cloned());
-            let plan = MessagePlan {
+            let plan = MessageSpec {
+                provider: Arc::from("example"),
                 stream: Arc::from("WEBHOOKS"),
                 subject: SubjectTemplate::parse("{prefix}.{namespace}.{name}.{event}", names).unwrap(),
                 source: "/namespaces/shop/webhookendpoints/hook".to_owned(),
@@ -118,6 +153,7 @@ mod tests {
                 scheme,
                 keyring,
                 plan,
+                large_bodies: None,
                 headers: Vec::new(),
                 more: HeaderMap::new(),
                 query: None,
@@ -167,8 +203,10 @@ mod tests {
                 Ok(Verdict::Event(verified)) => verified,
                 other => panic!("{other:?}"),
             };
+            let mut plan = MessagePlan::new(self.plan.clone());
+            plan.large_bodies.clone_from(&self.large_bodies);
             let received = at("2026-11-24T10:00:01.5Z");
-            Event::new("example", &self.plan, &verified, &delivery, Bytes::from(self.body.clone()), received)
+            Event::new(&plan, &verified, &delivery, Bytes::from(self.body.clone()), received)
         }
 
         fn message_id(&self) -> String {
@@ -246,6 +284,38 @@ mod tests {
         let mut of_another = Bench::github("push", "1");
         of_another.plan.id_prefix = "other".to_owned();
         assert_ne!(of_another.message_id(), genuine.message_id(), "endpoints never meet");
+    }
+
+    #[test]
+    fn what_is_restored_is_what_was_kept() {
+        let event = Bench::github("push", "1").event();
+        let restore = |subject: &str, block: &str| Event::restore(subject, block, event.payload.clone());
+        let restored = restore(&event.subject, event.headers.block()).unwrap();
+        assert_eq!((&restored.subject, &restored.headers), (&event.subject, &event.headers));
+        assert_eq!((&restored.payload, restored.id.as_str()), (&event.payload, "1"));
+        assert_eq!(
+            (restored.stream(), restored.source()),
+            (Some("WEBHOOKS"), Some("/namespaces/shop/webhookendpoints/hook"))
+        );
+        for subject in ["", "a..b", "a.*", "a.>", "a b", "a.\n"] {
+            assert!(restore(subject, event.headers.block()).is_none(), "{subject:?}");
+        }
+        assert!(restore(&event.subject, "Nats-Msg-Id: 1\r\n").is_none());
+    }
+
+    #[test]
+    fn a_body_above_what_nats_takes_is_told_by_reference_and_no_other_is() {
+        let mut bench = Bench::github("push", "1");
+        let bytes = bench.body.len() as u64;
+        bench.large_bodies = Some(LargeBodyPlan { bucket: Arc::from("WEBHOOKS-bodies"), above: bytes });
+        assert_eq!((bench.event().large, bench.event().headers.get("ce-dataref")), (None, None));
+        bench.large_bodies = Some(LargeBodyPlan { bucket: Arc::from("WEBHOOKS-bodies"), above: bytes - 1 });
+        bench.header("ce-dataref", "nats-object://other/x");
+        let event = bench.event();
+        assert!(event.headers.get("ce-dataref").unwrap().starts_with("nats-object://WEBHOOKS-bodies/"));
+        assert_eq!(event.payload, bench.body);
+        let restored = Event::restore(&event.subject, event.headers.block(), event.payload.clone()).unwrap();
+        assert!(event.large.is_some() && restored.large == event.large);
     }
 
     #[test]

@@ -34,11 +34,12 @@ pub use tls::TlsError;
 use crate::api::EndpointRef;
 use crate::config::ReceiverConfig;
 use crate::event::Event;
+use crate::fetch::Fetcher;
 use crate::health::Health;
 use crate::metrics::{Metrics, use_shard};
 use crate::outcome::NotStored;
 use crate::route::{Routes, State, Usage};
-use crate::store::{Publisher, Stored};
+use crate::store::{Kept, Publisher};
 
 /// Sockets that may wait for one worker.
 const LANE: usize = 256;
@@ -56,7 +57,7 @@ pub trait Publish: Clone + 'static {
         usage: &Usage,
         began: Instant,
         time_limit: Duration,
-    ) -> impl Future<Output = Result<Stored, NotStored>>;
+    ) -> impl Future<Output = Result<Kept, NotStored>>;
 
     /// Sends what is buffered and closes, by the deadline.
     fn drain(&self, deadline: Instant) -> impl Future<Output = ()>;
@@ -69,7 +70,7 @@ impl Publish for Publisher {
         usage: &Usage,
         began: Instant,
         time_limit: Duration,
-    ) -> Result<Stored, NotStored> {
+    ) -> Result<Kept, NotStored> {
         Self::publish(self, event, usage, began, time_limit).await
     }
 
@@ -100,6 +101,8 @@ pub struct Parts {
     pub health: Health,
     /// Takes notices; full is no harm.
     pub notices: mpsc::Sender<RefusalNotice>,
+    /// Brings keys that are fetched.
+    pub keys: Fetcher,
 }
 
 /// Why the receiver can't start: all of it is configuration.
@@ -143,6 +146,7 @@ struct Shared {
     routes: Routes,
     metrics: Arc<Metrics>,
     notices: mpsc::Sender<RefusalNotice>,
+    keys: Fetcher,
     memory: Arc<memory::Memory>,
     refusals: limit::PerPeriod,
     log_samples: limit::PerPeriod,
@@ -195,7 +199,7 @@ impl Receiver {
         let bind = |source| StartError::Bind { address: config.listen, source };
         let listener = accept::bind(config.listen).map_err(bind)?;
         let local_address = listener.local_addr().map_err(bind)?;
-        let Parts { routes, metrics, health, notices } = parts;
+        let Parts { routes, metrics, health, notices, keys } = parts;
         let shared = Arc::new(Shared {
             config: config.clone(),
             trust: client::Trust::new(&config.trusted_proxies, config.forwarded_header),
@@ -204,6 +208,7 @@ impl Receiver {
             memory: memory::Memory::new(config.max_body_memory, Arc::clone(&metrics)),
             metrics,
             notices,
+            keys,
             refusals: limit::PerPeriod::new(Duration::from_secs(1)),
             log_samples: limit::PerPeriod::new(Duration::from_secs(1)),
             hints: limit::PerPeriod::new(HINT_EVERY),

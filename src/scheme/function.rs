@@ -220,6 +220,11 @@ pub(crate) fn percent_encoded(text: &[u8]) -> String {
 
 /// The most similar of `names`, where one is near.
 pub(crate) fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    // Comparing takes as long as the name is.
+    const NAME_BYTES_MAX: usize = 256;
+    if name.len() > NAME_BYTES_MAX {
+        return None;
+    }
     let most = 1 + name.len() / 4;
     names
         .into_iter()

@@ -11,6 +11,7 @@
 )]
 
 mod answers;
+mod chart;
 mod cli;
 mod clients;
 mod cluster;
@@ -26,13 +27,16 @@ mod endpoint_secrets;
 mod endpoint_serving;
 mod endpoint_spec;
 mod endpoint_target;
+mod faults;
 mod flags_nats;
 mod flags_network;
 mod flags_receiver;
 mod flags_stream;
 mod generated;
 mod histograms;
+mod keys;
 mod language;
+mod large_bodies;
 mod manifests;
 mod outage_apiserver;
 mod outage_nats;
@@ -40,6 +44,9 @@ mod receiver;
 mod receiver_connection;
 mod receiver_tls;
 mod replicas;
+#[path = "../faults/rig.rs"]
+mod rig;
+mod spool;
 mod status;
 mod store_outage;
 mod store_publish;

@@ -9,13 +9,13 @@ use clap::Parser;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jethook::catalogue;
 use jethook::config::{NatsConfig, StreamConfig};
-use jethook::event::Event;
+use jethook::event::{Event, Identity, MessagePlan, MessageSpec, Names, SubjectTemplate};
 use jethook::metrics::Metrics;
 use jethook::outcome::NotStored;
-use jethook::route::{Identity, MessagePlan, Names, SubjectTemplate, Usage};
+use jethook::route::Usage;
 use jethook::scheme::{Context, Delivery, Key, Scheme, Verdict};
 use jethook::secret::Secret;
-use jethook::store::{Denials, PublishLimits, Publisher, Shared, Stored, StreamLines, Streams};
+use jethook::store::{Denials, Kept, PublishLimits, Publisher, Shared, Stored, StreamLines, Streams};
 use jethook::stream::{View, Wanted};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -72,7 +72,8 @@ impl Corner {
         let Ok(Verdict::Event(verified)) = scheme.verify(&keyring, &delivery, now) else { panic!("it is genuine") };
         let names =
             Names { prefix: &self.prefix, namespace: "shop", name: endpoint, provider: "github", cluster: None };
-        let plan = MessagePlan {
+        let plan = MessagePlan::new(MessageSpec {
+            provider: Arc::from("github"),
             stream: Arc::from(self.stream.as_str()),
             subject: SubjectTemplate::parse("{prefix}.{namespace}.{name}.{event}", names).unwrap(),
             source: "/namespaces/shop".to_owned(),
@@ -82,8 +83,8 @@ impl Corner {
             secret_query: Vec::new(),
             headers: scheme.evidence().to_vec(),
             identity: Identity::Delivery,
-        };
-        Event::new("github", &plan, &verified, &delivery, Bytes::copy_from_slice(body), now)
+        });
+        Event::new(&plan, &verified, &delivery, Bytes::copy_from_slice(body), now)
     }
 }
 
@@ -113,7 +114,10 @@ pub fn with_line<T>(url: &str, limits: PublishLimits, test: impl AsyncFnOnce(Lin
 
 impl Line {
     pub async fn publish(&self, event: Event, usage: &Usage, time_limit: Duration) -> Result<Stored, NotStored> {
-        self.publisher.publish(event, usage, Instant::now(), time_limit).await
+        match self.publisher.publish(event, usage, Instant::now(), time_limit).await? {
+            Kept::InStream(stored) => Ok(stored),
+            Kept::Spooled => panic!("there is no spool"),
+        }
     }
 
     /// Publishes for another endpoint, and waits until that succeeds: the connection is up then.
