@@ -21,6 +21,8 @@ pub mod metrics;
 
 pub mod stream;
 
+pub mod replicas;
+
 pub mod route;
 
 pub mod event;

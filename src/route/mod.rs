@@ -72,6 +72,18 @@ pub enum State {
     Closed,
 }
 
+impl State {
+    /// In one word.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Open(_) => "open",
+            Self::Suspended => "suspended",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// All that serving a delivery takes.
 #[derive(Debug)]
 pub struct Serving {

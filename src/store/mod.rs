@@ -6,6 +6,7 @@ mod credential;
 mod denials;
 mod facts;
 mod publish;
+mod replicas;
 mod shared;
 mod streams;
 
@@ -13,5 +14,6 @@ pub use connect::{jetstream, open_once};
 pub use credential::{ConfigError, check};
 pub use denials::Denials;
 pub use publish::{Publisher, Stored};
+pub use replicas::{ReplicaLines, Replicas};
 pub use shared::{PublishLimits, Shared};
 pub use streams::{StreamLines, Streams};

@@ -19,6 +19,7 @@ use super::connect::{self, Link, LinkState, Voice};
 use super::credential::ConfigError;
 use super::denials::Denials;
 use super::facts::{default_stream, facts, is_owned};
+use super::replicas::Replicas;
 use crate::config::{NatsConfig, StreamConfig};
 use crate::metrics::Metrics;
 use crate::route::is_within;
@@ -94,6 +95,12 @@ impl Streams {
         let api = connect::api_prefix(config);
         let reader = Reader { context, api, default, owner, denials: Arc::clone(&denials) };
         Ok(Self { link, reader, denials, metrics, view: View::default(), times_up: 0, reads: BTreeMap::new() })
+    }
+
+    /// The way to the other replicas, over the same connection; `identity` is this one.
+    #[must_use]
+    pub fn replicas(&self, identity: String) -> Replicas {
+        Replicas::new(self.link.clone(), identity)
     }
 
     /// Reads for ever; ends when nobody listens any more.

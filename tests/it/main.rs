@@ -43,6 +43,7 @@ mod receiver_tls;
 mod replicas;
 #[path = "../faults/rig.rs"]
 mod rig;
+mod spread;
 mod status;
 mod store_outage;
 mod store_publish;

@@ -16,11 +16,15 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("outcome", &["scheme"]),
     ("metrics", &["api", "outcome"]),
     ("stream", &[]),
+    ("replicas", &[]),
     ("route", &["api", "catalogue", "config", "metrics", "scheme", "secret", "stream"]),
     ("event", &["api", "route", "scheme"]),
-    ("store", &["config", "event", "metrics", "outcome", "route", "secret", "stream"]),
+    ("store", &["config", "event", "metrics", "outcome", "replicas", "route", "secret", "stream"]),
     ("receiver", &["api", "config", "event", "health", "metrics", "outcome", "route", "scheme", "store"]),
-    ("controller", &["api", "catalogue", "config", "health", "metrics", "route", "scheme", "secret", "stream"]),
+    (
+        "controller",
+        &["api", "catalogue", "config", "health", "metrics", "replicas", "route", "scheme", "secret", "stream"],
+    ),
     ("admin", &["health", "metrics"]),
 ];
 
