@@ -92,7 +92,9 @@ mod tests {
 
     fn of(marks: &[Mark]) -> Digest {
         let mut digest = Digest::default();
-        marks.iter().for_each(|mark| digest.toggle(*mark));
+        for mark in marks {
+            digest.toggle(*mark);
+        }
         digest
     }
 

@@ -23,7 +23,7 @@ use ipnet::IpNet;
 
 pub use compile::{Claim, Compiled, Facts, Handles, Settings, Source, Surroundings, closed, compile, wanted_path};
 pub use filter::Filter;
-pub use gate::{Gate, Pass};
+pub use gate::{Gate, Latch, Pass};
 pub use keys::{SecretState, SecretView};
 pub use limit::RateLimit;
 pub use path::check_path;

@@ -217,7 +217,7 @@ impl Publisher {
             }
             // The ack may still come while the next try is under way: the entry stays.
             Err(_) => {
-                gate.failed(pass, shared.now_ms());
+                gate.unanswered(pass, shared.now_ms());
                 Attempt::Again(NotStored::NoAck)
             }
         }
@@ -237,7 +237,7 @@ impl Publisher {
                 judge(code, link.client.max_payload())
             }
             Reply::NoResponders => {
-                gate.failed(pass, shared.now_ms());
+                gate.unheard(pass, shared.now_ms());
                 Attempt::Again(NotStored::NoStream)
             }
             // Neither of these says anything of the stream.

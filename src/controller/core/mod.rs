@@ -19,7 +19,7 @@ use super::world::{Shift, World};
 use crate::api::{ConditionStatus, ConditionType, Reason, WebhookEndpoint, WebhookEndpointStatus};
 use crate::metrics::Metrics;
 use crate::replicas::{Digest, Mark, Roster};
-use crate::route::{self, Compiled, EndpointRef, Route, Table};
+use crate::route::{self, Compiled, EndpointRef, Latch, Route, Table};
 pub use crate::secret::SecretData;
 use crate::stream::{View, Wanted};
 
@@ -140,6 +140,8 @@ pub struct Core {
     index: Index,
     world: World,
     routes: HashMap<String, Arc<Route>>,
+    /// By stream: whether it answers, as all its endpoints see it.
+    latches: HashMap<String, Arc<Latch>>,
     /// Endpoints to compile.
     dirty: BTreeSet<EndpointRef>,
     /// Endpoints whose status may differ.
@@ -170,6 +172,7 @@ impl Core {
             claims: Claims::default(),
             index: Index::default(),
             routes: HashMap::new(),
+            latches: HashMap::new(),
             dirty: BTreeSet::new(),
             stale: BTreeSet::new(),
             rotated: BTreeSet::new(),
@@ -269,6 +272,7 @@ impl Core {
             round.wanted = Some(wanted);
             for stream in gone {
                 self.world.forget_stream(&stream);
+                self.latches.remove(&stream);
             }
         }
         if self.is_complete() {
@@ -385,6 +389,9 @@ impl Core {
             self.withdraw(endpoint, served.as_deref());
         }
         if let (Some(path), Some(route)) = (path, route) {
+            if let Some((stream, _)) = &target {
+                route.usage.gate.join(self.latches.entry(stream.clone()).or_default());
+            }
             self.routes.insert(path, Arc::new(route));
             self.is_table_changed = true;
         }

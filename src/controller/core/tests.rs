@@ -529,3 +529,19 @@ fn two_writers_that_see_the_same_say_the_same() {
         assert!(bench.wait(60).reports.is_empty());
     }
 }
+
+#[test]
+fn a_stream_that_does_not_answer_one_endpoint_is_away_for_all_of_its_endpoints() {
+    let target = json!({"target": {"stream": "OTHER", "subject": "webhooks.shop.c"}});
+    let endpoints = vec![observed("a", 1, json!({})), observed("b", 1, json!({})), observed("c", 1, target)];
+    let mut bench = Bench::running(endpoints);
+    let gate = |bench: &Bench, path: &str| Arc::clone(&bench.table.routes[path].usage);
+    let (a, b, c) = (gate(&bench, "/shop/a"), gate(&bench, "/shop/b"), gate(&bench, "/shop/c"));
+    (0..3).for_each(|_| a.gate.unanswered(a.gate.pass(0).unwrap(), 0));
+    assert!(b.gate.is_away() && !c.gate.is_away());
+    // One that comes meanwhile, or is compiled again, knows it, too.
+    bench.tell([Update::Endpoint(observed("d", 1, json!({}))), Update::EndpointGone(named("a"))]);
+    assert!(gate(&bench, "/shop/d").gate.is_away());
+    b.gate.answered();
+    assert!(!gate(&bench, "/shop/d").gate.is_away());
+}
