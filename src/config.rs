@@ -30,6 +30,9 @@ pub struct RunConfig {
     /// Logs.
     #[command(flatten)]
     pub log: LogConfig,
+    /// PEM file with CAs to trust, beside the system's, where keys are fetched
+    #[arg(long, env = "JETHOOK_KEY_CA_FILE", value_name = "FILE", help_heading = "Operation")]
+    pub key_ca_file: Option<PathBuf>,
     /// Admin port: /livez, /readyz, /metrics
     #[arg(long, env = "JETHOOK_ADMIN_LISTEN", default_value = ":9090", value_parser = listen_address, help_heading = "Operation")]
     pub admin_listen: SocketAddr,
@@ -258,6 +261,9 @@ pub struct PolicyConfig {
     /// Streams that endpoints may name, beside the operator's; repeatable
     #[arg(long, env = "JETHOOK_ALLOW_STREAM", value_name = "[NAMESPACE=]TEMPLATE", value_delimiter = ' ')]
     pub allow_stream: Vec<String>,
+    /// Hosts that namespaces may name for keys to be fetched from; HOST=CIDR lets it have private addresses; repeatable
+    #[arg(long, env = "JETHOOK_ALLOW_KEY_HOST", value_name = "HOST[=CIDR]", value_delimiter = ' ')]
+    pub allow_key_host: Vec<String>,
     /// Let endpoints say `verification: {none: {}}`
     #[arg(long, env = "JETHOOK_ALLOW_UNVERIFIED")]
     pub allow_unverified: bool,
@@ -408,6 +414,14 @@ fn is_label_requirement(text: &str) -> bool {
 pub fn no_proxy() -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     let value = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy"));
+    value.ok()
+}
+
+/// The value of `HTTPS_PROXY`, or of `https_proxy`.
+#[must_use]
+pub fn https_proxy() -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    let value = std::env::var("HTTPS_PROXY").or_else(|_| std::env::var("https_proxy"));
     value.ok()
 }
 

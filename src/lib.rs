@@ -23,9 +23,11 @@ pub mod stream;
 
 pub mod replicas;
 
-pub mod route;
-
 pub mod event;
+
+pub mod fetch;
+
+pub mod route;
 
 pub mod store;
 

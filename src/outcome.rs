@@ -146,6 +146,8 @@ pub enum Refusal {
     TwoHosts,
     /// The scheme refuses it.
     Rejected(Rejection),
+    /// The keys that would verify it can't be fetched now, or what it asks to be visited does not answer.
+    KeysAway,
     /// Over the endpoint's rate; try again after.
     Rate(Duration),
     /// An address over the refusal rate.
@@ -184,7 +186,7 @@ impl Refusal {
             },
             Self::Rate(_) | Self::RefusalRate(_) => Outcome::RateLimited,
             Self::Overloaded | Self::NotStored(NotStored::Overloaded) => Outcome::Overloaded,
-            Self::Closed | Self::NotStored(_) | Self::Internal => Outcome::Unavailable,
+            Self::Closed | Self::KeysAway | Self::NotStored(_) | Self::Internal => Outcome::Unavailable,
         }
     }
 
@@ -214,7 +216,9 @@ impl Refusal {
             },
             Self::Rate(_) | Self::RefusalRate(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Closed | Self::Suspended | Self::NotStored(_) | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Closed | Self::Suspended | Self::KeysAway | Self::NotStored(_) | Self::Overloaded => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -246,6 +250,7 @@ impl Refusal {
             Self::Rejected(Rejection::Content { expected }) => format!("body is not valid {expected}"),
             Self::Rejected(_) => "signature, token or time not valid".to_owned(),
             Self::Rate(_) | Self::RefusalRate(_) => "too many requests".to_owned(),
+            Self::KeysAway => "not verified yet".to_owned(),
             Self::NotStored(_) => "not stored".to_owned(),
             Self::Overloaded => "overloaded".to_owned(),
             Self::Internal => "internal error".to_owned(),
@@ -257,6 +262,7 @@ impl Refusal {
     pub fn reason(&self) -> String {
         match self {
             Self::Rejected(rejection) => rejection.to_string(),
+            Self::KeysAway => "the sender's keys can't be fetched now".to_owned(),
             Self::NotStored(not_stored) => not_stored.to_string(),
             other => other.message(),
         }
@@ -269,7 +275,7 @@ impl Refusal {
             Self::Rate(after) | Self::RefusalRate(after) => Some(*after),
             Self::Suspended => Some(Duration::from_secs(60)),
             Self::NotStored(NotStored::TooLarge { .. }) => None,
-            Self::Closed | Self::NotStored(_) => Some(Duration::from_secs(5)),
+            Self::Closed | Self::KeysAway | Self::NotStored(_) => Some(Duration::from_secs(5)),
             Self::Overloaded => Some(Duration::from_secs(1)),
             _ => None,
         }

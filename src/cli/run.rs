@@ -20,11 +20,12 @@ use crate::controller::notice::{Announcer, Refused};
 use crate::controller::report::Reporter;
 use crate::controller::secrets::SecretReader;
 use crate::controller::{self, Links, endpoints, kube, lease};
+use crate::fetch::{self, Fetcher};
 use crate::health::{Gate, Health};
 use crate::metrics::Metrics;
 use crate::receiver::{Parts, Receiver, RefusalNotice};
 use crate::replicas::{Digest, Roster};
-use crate::route::Routes;
+use crate::route::{KeyHosts, Routes};
 use crate::store::{self, Denials, PublishLimits, Publisher, ReplicaLines, StreamLines, Streams};
 use crate::stream::{Connection, View, Wanted};
 use crate::telemetry;
@@ -188,8 +189,20 @@ fn start_receiver(
         let (nats, shared) = (Arc::clone(&nats), Arc::clone(&shared));
         async move { Publisher::connect(&nats, shared).await }
     };
-    let parts =
-        Parts { routes: wires.routes.clone(), metrics: Arc::clone(&wires.metrics), health: health.clone(), notices };
+    let keys = fetch::Settings {
+        hosts: KeyHosts::parse(&config.policy.allow_key_host).map_err(Failure::Usage)?,
+        ca_file: config.key_ca_file.clone(),
+        https_proxy: config::https_proxy(),
+        no_proxy: config::no_proxy(),
+        limits: fetch::Limits::default(),
+    };
+    let parts = Parts {
+        routes: wires.routes.clone(),
+        metrics: Arc::clone(&wires.metrics),
+        health: health.clone(),
+        notices,
+        keys: Fetcher::start(&keys).map_err(Failure::Usage)?,
+    };
     Receiver::start(&config.receiver, parts, connect).map_err(|error| Failure::Usage(chain(&error)))
 }
 

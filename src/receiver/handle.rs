@@ -27,9 +27,10 @@ use super::tally::Tally;
 use super::worker::Worker;
 use super::{Publish, Shared};
 use crate::event::Event;
+use crate::fetch::Trust;
 use crate::outcome::{Outcome, Refusal};
-use crate::route::{Route, Serving, State};
-use crate::scheme::{Delivery, Rejection, Reply, Verdict};
+use crate::route::{CUSTOM, Route, Serving, State};
+use crate::scheme::{Delivery, FetchedKeys, Rejection, Reply, UrlOrigin, Verdict};
 
 /// Bodies above this are verified off the worker, which has others to serve.
 const ON_WORKER_BYTES_MAX: usize = 256 * 1024;
@@ -79,7 +80,7 @@ pub(super) async fn handle<P: Publish>(
     let shared = &worker.shared;
     let client = shared.trust.client(connection.peer, &parts.headers);
     let mut tally = Some(Tally::begin(shared, exchange.began, client));
-    let call = Call { parts, has_path_token: false, received: received(exchange.began) };
+    let call = Call { parts, has_path_token: false, began: exchange.began };
     let delivering = deliver(&worker, &exchange, call, &mut body, &mut tally, client);
     let result = AssertUnwindSafe(delivering).catch_unwind().await.unwrap_or(Err(Refusal::Internal));
     let result = result.map_err(|refusal| limit_refusals(shared, client, refusal));
@@ -124,20 +125,70 @@ async fn deliver<P: Publish>(
     if greets_by_body && let Some(greeting) = call.greet(serving, small_body)? {
         return Ok(greeting);
     }
-    let judged = if payload.len() > ON_WORKER_BYTES_MAX {
-        judge_off_worker(call, &route, payload).await
+    let judged = if serving.scheme.fetches() {
+        judge_with_keys(shared, call, &route, serving, exchange.began, payload).await
+    } else if payload.len() > ON_WORKER_BYTES_MAX {
+        judge_off_worker(Arc::new(call), &route, None, payload).await
     } else {
-        let judged = judge(&call, &route, serving, &payload);
+        let judged = judge(&call, &route, serving, None, &payload);
         if let (Err(refusal), Some(tally)) = (&judged, tally.as_mut()) {
             tally.suspect(hint(shared, &route, serving, refusal, &call.delivery(&payload)));
         }
         judged
     };
     match judged? {
-        Judged::Greeting(reply) => Ok(Done::Greeted(reply)),
+        Judged::Greeting(reply) => confirm(shared, &route, serving, exchange.began, reply).await,
         Judged::Filtered => Ok(Done::Filtered { reply: serving.scheme.answer().cloned() }),
         Judged::Event(event) => publish(worker, &route, serving, exchange.began, event, tally.take()).await,
     }
+}
+
+/// Judges with keys that are fetched; once more with newer ones where those known do not verify it and none is named.
+async fn judge_with_keys(
+    shared: &Shared,
+    call: Call,
+    route: &Arc<Route>,
+    serving: &Serving,
+    began: Instant,
+    payload: Bytes,
+) -> Result<Judged, Refusal> {
+    let call = Arc::new(call);
+    let request = serving.scheme.key_request(&serving.keyring, &call.delivery(&payload)).map_err(Refusal::Rejected)?;
+    let Some(request) = request else { return judge(&call, route, serving, None, &payload) };
+    let judge_with = async |keys: Arc<FetchedKeys>| {
+        if payload.len() > ON_WORKER_BYTES_MAX {
+            return judge_off_worker(Arc::clone(&call), route, Some(keys), payload.clone()).await;
+        }
+        judge(&call, route, serving, Some(&keys), &payload)
+    };
+    let (trust, deadline) = (trust(route), began + serving.time_limit);
+    let fetched = shared.keys.keys(&request, trust, deadline).await.map_err(|_| Refusal::KeysAway)?;
+    let judged = judge_with(fetched.keys).await;
+    let may_be_newer = request.key_id.is_none() && request.origin != UrlOrigin::Request && fetched.begun < began;
+    if !may_be_newer || !matches!(judged, Err(Refusal::Rejected(Rejection::NoKeyMatched))) {
+        return judged;
+    }
+    let fetched = shared.keys.newer(&request, trust, began, deadline).await.map_err(|_| Refusal::KeysAway)?;
+    judge_with(fetched.keys).await
+}
+
+/// Gives the answer to a handshake, after the visit that it asks for.
+async fn confirm(
+    shared: &Shared,
+    route: &Route,
+    serving: &Serving,
+    began: Instant,
+    reply: Reply,
+) -> Result<Done, Refusal> {
+    if let Some(url) = &reply.visit {
+        let visit = shared.keys.visit(url, trust(route), began + serving.time_limit);
+        visit.await.map_err(|_| Refusal::KeysAway)?;
+    }
+    Ok(Done::Greeted(reply))
+}
+
+fn trust(route: &Route) -> Trust {
+    if &*route.provider == CUSTOM { Trust::Namespace } else { Trust::Catalogue }
 }
 
 /// The request's head and what is known of it.
@@ -146,7 +197,7 @@ struct Call {
     parts: Parts,
     has_path_token: bool,
     /// When its first byte came.
-    received: Timestamp,
+    began: Instant,
 }
 
 impl Call {
@@ -180,8 +231,7 @@ impl Call {
     }
 }
 
-fn received(began: Instant) -> Timestamp {
-    let now = Timestamp::now();
+fn received(began: Instant, now: Timestamp) -> Timestamp {
     let ago = SignedDuration::try_from(began.elapsed()).unwrap_or_default();
     now.checked_sub(ago).unwrap_or(now)
 }
@@ -267,10 +317,15 @@ enum Judged {
     Greeting(Reply),
 }
 
-async fn judge_off_worker(call: Call, route: &Arc<Route>, payload: Bytes) -> Result<Judged, Refusal> {
+async fn judge_off_worker(
+    call: Arc<Call>,
+    route: &Arc<Route>,
+    keys: Option<Arc<FetchedKeys>>,
+    payload: Bytes,
+) -> Result<Judged, Refusal> {
     let route = Arc::clone(route);
     let judging = tokio::task::spawn_blocking(move || match &route.state {
-        State::Open(serving) => judge(&call, &route, serving, &payload),
+        State::Open(serving) => judge(&call, &route, serving, keys.as_deref(), &payload),
         State::Suspended | State::Closed => Err(Refusal::Closed),
     });
     judging.await.unwrap_or(Err(Refusal::Internal))
@@ -291,13 +346,20 @@ fn hint(
 }
 
 /// Verify, count against the rate, filter, build the event: all that needs no waiting.
-fn judge(call: &Call, route: &Route, serving: &Serving, payload: &Bytes) -> Result<Judged, Refusal> {
+fn judge(
+    call: &Call,
+    route: &Route,
+    serving: &Serving,
+    fetched: Option<&FetchedKeys>,
+    payload: &Bytes,
+) -> Result<Judged, Refusal> {
     let now = Timestamp::now();
     let delivery = call.delivery(payload);
-    let verified = match serving.scheme.verify(&serving.keyring, &delivery, now).map_err(Refusal::Rejected)? {
-        Verdict::Event(verified) => verified,
-        Verdict::Greeting(reply) => return Ok(Judged::Greeting(reply)),
-    };
+    let verified =
+        match serving.scheme.verify_with(&serving.keyring, fetched, &delivery, now).map_err(Refusal::Rejected)? {
+            Verdict::Event(verified) => verified,
+            Verdict::Greeting(reply) => return Ok(Judged::Greeting(reply)),
+        };
     for &number in verified.keys() {
         if let Some(key) = serving.keys.get(number) {
             route.metrics.key_used(number, key, now);
@@ -309,8 +371,7 @@ fn judge(call: &Call, route: &Route, serving: &Serving, payload: &Bytes) -> Resu
     if !serving.filter.accepts(verified.event()) {
         return Ok(Judged::Filtered);
     }
-    let plan = &serving.message;
-    let event = Event::new(&route.provider, plan, &verified, &delivery, payload.clone(), call.received);
+    let event = Event::new(&serving.message, &verified, &delivery, payload.clone(), received(call.began, now));
     Ok(Judged::Event(event))
 }
 

@@ -34,6 +34,7 @@ pub use tls::TlsError;
 use crate::api::EndpointRef;
 use crate::config::ReceiverConfig;
 use crate::event::Event;
+use crate::fetch::Fetcher;
 use crate::health::Health;
 use crate::metrics::{Metrics, use_shard};
 use crate::outcome::NotStored;
@@ -102,6 +103,8 @@ pub struct Parts {
     pub health: Health,
     /// Takes notices; full is no harm.
     pub notices: mpsc::Sender<RefusalNotice>,
+    /// Brings keys that are fetched.
+    pub keys: Fetcher,
 }
 
 /// Why the receiver can't start: all of it is configuration.
@@ -145,6 +148,7 @@ struct Shared {
     routes: Routes,
     metrics: Arc<Metrics>,
     notices: mpsc::Sender<RefusalNotice>,
+    keys: Fetcher,
     memory: Arc<memory::Memory>,
     refusals: limit::PerPeriod,
     log_samples: limit::PerPeriod,
@@ -197,7 +201,7 @@ impl Receiver {
         let bind = |source| StartError::Bind { address: config.listen, source };
         let listener = accept::bind(config.listen).map_err(bind)?;
         let local_address = listener.local_addr().map_err(bind)?;
-        let Parts { routes, metrics, health, notices } = parts;
+        let Parts { routes, metrics, health, notices, keys } = parts;
         let shared = Arc::new(Shared {
             config: config.clone(),
             trust: client::Trust::new(&config.trusted_proxies, config.forwarded_header),
@@ -206,6 +210,7 @@ impl Receiver {
             memory: memory::Memory::new(config.max_body_memory, Arc::clone(&metrics)),
             metrics,
             notices,
+            keys,
             refusals: limit::PerPeriod::new(Duration::from_secs(1)),
             log_samples: limit::PerPeriod::new(Duration::from_secs(1)),
             hints: limit::PerPeriod::new(HINT_EVERY),

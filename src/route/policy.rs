@@ -1,8 +1,9 @@
 //! What namespaces may claim: subjects, paths and streams. Closed by default to what is their own.
 
+use super::key_host::KeyHosts;
 use super::path::check_path;
-use super::subject::{is_within, listed};
 use crate::config::PolicyConfig;
+use crate::event::{is_within, listed};
 
 /// What stands for the endpoint's own namespace in a template.
 const NAMESPACE: &str = "{namespace}";
@@ -13,6 +14,8 @@ pub struct Policy {
     subjects: Vec<Rule>,
     paths: Vec<Rule>,
     streams: Vec<Rule>,
+    /// Hosts from which keys may be fetched although no entry names them.
+    pub key_hosts: KeyHosts,
     /// Whether endpoints may say `verification: {none: {}}`.
     pub allows_unverified: bool,
 }
@@ -31,7 +34,7 @@ impl Policy {
     /// # Errors
     /// One line that names the flag, its value and what is wrong with it.
     pub fn from_config(config: &PolicyConfig, prefix: &str, stream: &str) -> Result<Self, String> {
-        let PolicyConfig { allow_subject, allow_path, allow_stream, allow_unverified } = config;
+        let PolicyConfig { allow_subject, allow_path, allow_stream, allow_key_host, allow_unverified } = config;
         let own = |template: String| Rule { namespace: None, template };
         let with = |first: Rule, flag: &str, values: &[String], check: fn(&str) -> Result<(), String>| {
             let parsed = values.iter().filter(|value| !value.is_empty()).map(|value| {
@@ -45,6 +48,7 @@ impl Policy {
             subjects: with(own(format!("{prefix}.{NAMESPACE}.>")), "--allow-subject", allow_subject, check_subject)?,
             paths: with(own(format!("/{NAMESPACE}/**")), "--allow-path", allow_path, check_path_template)?,
             streams: with(own(stream.to_owned()), "--allow-stream", allow_stream, check_stream)?,
+            key_hosts: KeyHosts::parse(allow_key_host)?,
             allows_unverified: *allow_unverified,
         })
     }
@@ -195,6 +199,7 @@ mod tests {
             allow_subject: owned(subjects),
             allow_path: owned(paths),
             allow_stream: owned(streams),
+            allow_key_host: Vec::new(),
             allow_unverified: false,
         };
         Policy::from_config(&config, "webhooks", "WEBHOOKS")

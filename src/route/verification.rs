@@ -6,7 +6,7 @@ use super::compile::{CUSTOM, Settings, Source};
 use super::{EndpointRef, Problem};
 use crate::api::{Reason, WebhookEndpointSpec};
 use crate::catalogue;
-use crate::scheme::{Context, Fault, FaultKind, Scheme, Verification};
+use crate::scheme::{Context, Fault, FaultKind, Scheme, UrlOrigin, Verification};
 
 /// A path whose last segment is the token must be allowed with that segment.
 pub(super) fn check_token_path(
@@ -69,6 +69,29 @@ pub(super) fn verification<'a>(
         refuse(Reason::Invalid, "spec.verification.none", message);
     }
     Some(verification)
+}
+
+/// Keys come from hosts that the catalogue names, or that this operator allows.
+pub(super) fn check_key_host(
+    scheme: &Scheme,
+    spec: &WebhookEndpointSpec,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) {
+    let Some(source) = scheme.key_source() else { return };
+    let is_own = spec.provider == CUSTOM || !source.is_pinned;
+    if !is_own || settings.policy.key_hosts.allows(source.host()) {
+        return;
+    }
+    let (reason, field) = match source.origin {
+        UrlOrigin::Parameter => (Reason::InvalidParameters, "spec.parameters"),
+        UrlOrigin::Description | UrlOrigin::Request => (Reason::Invalid, "spec.verification"),
+    };
+    let host = source.host();
+    let message = format!(
+        "{field}: keys would be fetched from {host}, which this operator does not allow; --allow-key-host {host} allows it"
+    );
+    problems.push(Problem::lasting(reason, field, message));
 }
 
 /// The endpoint's scheme, with its parameters and tolerance put in.

@@ -86,6 +86,16 @@ impl Coverage {
         .collect();
         for template in &signed {
             coverage.add_text(&template.parts);
+            // All places of the time say the same, or it is refused.
+            if let Some(time) = plan.time.as_ref().filter(|_| template.has(|place| *place == Place::Timestamp)) {
+                let is_whole = time.source.split.is_empty() && time.source.prefix.is_empty();
+                let places = time.source.from.iter().filter(|_| is_whole);
+                coverage.exprs.extend(places.map(|from| Expr {
+                    functions: Vec::new(),
+                    refs: vec![from.clone()],
+                    is_optional: false,
+                }));
+            }
             // A CRC of the body is no protection.
             let is_field = |expr: &Expr| {
                 !expr.functions.contains(&Function::Crc32) && expr.refs.iter().any(|r| r.place.is_in_body())
@@ -113,7 +123,7 @@ impl Coverage {
         let worlds: &[World] = match plan.content {
             Content::Any => &[World::Form, World::Other],
             Content::Form => &[World::Form],
-            Content::Json | Content::Xml => &[World::Other],
+            Content::Json | Content::Xml | Content::Multipart => &[World::Other],
         };
         let covers = |world: &World| {
             signed.iter().any(|template| text_covers(&template.parts, *world))
@@ -131,8 +141,13 @@ impl Coverage {
         let is_listed = self.exprs.iter().any(|signed| {
             signed.refs.first().is_some_and(|first| first.place == reference.place) || signed.refs == expr.refs
         });
+        // What is read inside a signed text is signed with it.
+        let is_inside = self.exprs.iter().filter_map(|signed| signed.refs.first()).any(|signed| {
+            signed.place.is_in_body()
+                && reference.text.strip_prefix(&signed.text).is_some_and(|rest| rest.starts_with("/!"))
+        });
         let place = &reference.place;
-        if is_listed || (self.level == Authenticates::Body && place.is_in_body()) {
+        if is_listed || is_inside || (self.level == Authenticates::Body && place.is_in_body()) {
             return true;
         }
         match place {
@@ -224,7 +239,8 @@ impl Coverage {
 
 impl World {
     fn may_have(self, place: &Place) -> bool {
-        self == Self::Form || !place.is_form()
+        // Single fields may come in a form of several parts as well.
+        self == Self::Form || !place.is_form() || matches!(place, Place::FormField(_) | Place::FormPointer(_))
     }
 
     fn surely_has(self, place: &Place) -> bool {

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::function::digest;
 use super::hmac::is_among;
-use super::jwt::Claims;
+use super::jwt::{JwtFault, Token};
+use super::key::Signature;
 use super::keyring::{Held, StandardKey};
 use super::plan::{AlgorithmPlan, HttpPlan, JwtPlan, MacPlan, PublicKeyPlan, StandardHeaders, TimePlan, TokenPlan};
 use super::public_key::Algorithm;
@@ -29,7 +30,7 @@ pub(super) struct Proof<'s> {
     /// The MAC that verified, where neither time nor items are in its text.
     pub(super) mac: Option<Vec<u8>>,
     /// The claims of the token.
-    pub(super) claims: Option<Claims>,
+    pub(super) claims: Option<Vec<u8>>,
     /// The Standard Webhooks headers that verified.
     pub(super) standard: Option<&'s StandardHeaders>,
     /// The digest of what an HTTP signature covers.
@@ -58,7 +59,7 @@ impl<'s> Proof<'s> {
             each_item(scope, mac.is_per_item, |scope| proof.check_hash(scope, mac))?;
         }
         if let Some(key) = plan.public_key.as_ref().filter(|_| armed.public_key) {
-            each_item(scope, key.is_per_item, |scope| proof.check_public_key(scope, key))?;
+            each_item(scope, key.is_per_item, |scope| proof.check_public_key(scope, key, now))?;
         }
         if armed.standard
             && let Some(family) = &plan.standard
@@ -139,7 +140,12 @@ impl<'s> Proof<'s> {
         Err(Rejection::NoKeyMatched)
     }
 
-    fn check_public_key(&mut self, scope: &Scope<'_, '_>, plan: &PublicKeyPlan) -> Result<(), Rejection> {
+    fn check_public_key(
+        &mut self,
+        scope: &Scope<'_, '_>,
+        plan: &PublicKeyPlan,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
         let algorithm = algorithm(scope, &plan.algorithm)?;
         let candidates = decoded(scope, &plan.source, plan.encoding)?;
         let pieces = scope.pieces(&plan.signed)?;
@@ -147,6 +153,14 @@ impl<'s> Proof<'s> {
             [only] => Cow::Borrowed(only.as_ref()),
             _ => Cow::Owned(pieces.concat()),
         };
+        let fetched = scope.fetched.filter(|_| scope.keys.remote.public_key);
+        let fetched = fetched.into_iter().flat_map(|keys| keys.candidates(None, now));
+        for key in fetched {
+            let is_by = |signature: &Vec<u8>| key.verify(Signature::Public(algorithm), &text, signature);
+            if candidates.iter().any(is_by) {
+                return Ok(());
+            }
+        }
         for Held { index, key } in &scope.keys.public {
             if candidates.iter().any(|signature| key.verify(algorithm, &text, signature)) {
                 self.keys.extend(*index);
@@ -157,18 +171,24 @@ impl<'s> Proof<'s> {
     }
 
     fn check_jwt(&mut self, scope: &Scope<'_, '_>, plan: &JwtPlan, now: Timestamp) -> Result<(), Rejection> {
-        for reference in &plan.from {
-            let Some(value) = scope.value(reference)? else { continue };
-            let malformed = || Rejection::Malformed { what: reference.text.clone() };
-            let token = candidate::strip(value, &plan.prefix).ok_or_else(malformed)?;
-            let token = std::str::from_utf8(&token).map_err(|_| malformed())?;
-            let claims = jwt::verify(token, &scope.keys.jwt.keys, &plan.check, now)
-                .map_err(|fault| fault.rejection(&reference.text))?;
-            self.keys.extend(scope.keys.jwt.indexes.get(claims.key).copied().flatten());
-            self.claims = Some(claims);
-            return Ok(());
-        }
-        Err(missing(plan.from.first().map(|from| from.text.as_str())))
+        with_token(scope, plan, |token| {
+            let index = match &plan.chain {
+                Some(chain) => {
+                    let key = chain.key(token.chain(), now).ok_or(JwtFault::NoKeyMatched)?;
+                    token.is_by(&key).then_some(None)
+                }
+                None => {
+                    let own = scope.keys.jwt.keys.iter().zip(&scope.keys.jwt.indexes);
+                    let fetched = scope.fetched.filter(|_| scope.keys.remote.jwt);
+                    let fetched = fetched.into_iter().flat_map(|keys| keys.candidates(token.key_id(), now));
+                    let mut all = own.map(|(key, index)| (key, *index)).chain(fetched.map(|key| (key, None)));
+                    all.find(|(key, _)| token.is_by(key)).map(|(_, index)| index)
+                }
+            };
+            self.keys.extend(index.ok_or(JwtFault::NoKeyMatched)?);
+            self.claims = Some(token.claims(&plan.check, now)?);
+            Ok(())
+        })
     }
 
     fn check_http(&mut self, scope: &Scope<'_, '_>, plan: &HttpPlan, now: Timestamp) -> Result<(), Rejection> {
@@ -210,6 +230,28 @@ impl StandardKey {
             }
         }
     }
+}
+
+/// The id of the key that the token names. A token that can't verify for its form is refused here already.
+pub(super) fn key_id(scope: &Scope<'_, '_>, plan: &JwtPlan) -> Result<Option<String>, Rejection> {
+    with_token(scope, plan, |token| Ok(token.key_id().map(str::to_owned)))
+}
+
+/// Takes the token apart and hands it on.
+fn with_token<T>(
+    scope: &Scope<'_, '_>,
+    plan: &JwtPlan,
+    check: impl FnOnce(Token<'_>) -> Result<T, JwtFault>,
+) -> Result<T, Rejection> {
+    for reference in &plan.from {
+        let Some(value) = scope.value(reference)? else { continue };
+        let malformed = || Rejection::Malformed { what: reference.text.clone() };
+        let token = candidate::strip(value, &plan.prefix).ok_or_else(malformed)?;
+        let token = std::str::from_utf8(&token).map_err(|_| malformed())?;
+        let checked = jwt::open(token, &plan.check).and_then(check);
+        return checked.map_err(|fault| fault.rejection(&reference.text));
+    }
+    Err(missing(plan.from.first().map(|from| from.text.as_str())))
 }
 
 /// Runs a check once, or for each item of the batch.

@@ -40,6 +40,12 @@ impl<'a> Form<'a> {
         Some(Self { pairs })
     }
 
+    /// A form of pairs that were read elsewhere.
+    pub(crate) fn of(pairs: Vec<(String, &'a str)>) -> Self {
+        let pair = |(name, value)| Pair { name: Cow::Owned(name), value: Cow::Borrowed(value), raw: "" };
+        Self { pairs: pairs.into_iter().map(pair).collect() }
+    }
+
     /// The values of `name`.
     pub(crate) fn get(&self, name: &str) -> impl Iterator<Item = &str> {
         self.pairs().filter_map(move |(pair_name, value)| (pair_name == name).then_some(value))

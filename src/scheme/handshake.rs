@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method};
 
+use super::host::is_pinned;
 use super::keyring::Keyring;
 use super::plan::{AnswerPlan, HandshakePlan, Plan};
 use super::reader::Reader;
@@ -78,6 +79,16 @@ fn answer(scope: &Scope<'_, '_>, handshake: &HandshakePlan) -> Result<Reply, Rej
         let text = scope.text(template).ok().flatten().ok_or_else(|| refused("a value of the answer is missing"))?;
         String::from_utf8(text).map_err(|_| refused("a value of the answer is no text"))
     };
+    let visit = match &handshake.confirm {
+        None => None,
+        Some(confirm) => {
+            let url = fill(&confirm.url)?;
+            Some(url)
+                .filter(|url| is_pinned(url, &confirm.hosts, None))
+                .ok_or_else(|| refused("the URL to visit"))
+                .map(Some)?
+        }
+    };
     let mut headers = Vec::with_capacity(answer.headers.len() + 1);
     for (name, template) in &answer.headers {
         let value = HeaderValue::from_str(&fill(template)?).map_err(|_| refused("a value can't stand in a header"))?;
@@ -92,9 +103,10 @@ fn answer(scope: &Scope<'_, '_>, handshake: &HandshakePlan) -> Result<Reply, Rej
     };
     Ok(Reply {
         status: answer.status,
-        content_type: answer.content_type.clone().filter(|_| !body.is_empty()),
+        content_type: answer.content_type.clone().filter(|_| !body.is_empty() || answer.keeps_type),
         headers: headers.into_iter().filter(|(name, _)| *name != CONTENT_TYPE).collect(),
         body: Bytes::from(body),
+        visit,
     })
 }
 

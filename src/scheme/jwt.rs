@@ -1,7 +1,6 @@
 //! JSON web tokens (RFC 7519) as compact JWS (RFC 7515), checked against keys that are known beforehand.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -11,6 +10,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::encoding::Encoding;
+use super::fetched::KEY_ID_BYTES_MAX;
 use super::key::{Signature, SigningKey, VerifyingKey};
 use super::public_key::Algorithm;
 use super::rejection::Rejection;
@@ -124,21 +124,6 @@ impl Default for JwtCheck {
     }
 }
 
-/// The claims of a token whose signature and times are right. `Debug` shows nothing of them.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Claims {
-    /// The claims: one JSON object, as it was signed.
-    pub(crate) json: Vec<u8>,
-    /// Which of the keys verified it.
-    pub(crate) key: usize,
-}
-
-impl fmt::Debug for Claims {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claims").field("key", &self.key).finish_non_exhaustive()
-    }
-}
-
 /// Why a token is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum JwtFault {
@@ -177,12 +162,22 @@ impl JwtFault {
     }
 }
 
-/// Checks `token`. The keys are those given and no others: whatever the header says of keys (`kid`, `jku`, `x5u`, `jwk`) is
-/// not looked at. Nothing but the header is read before the signature is right.
+/// A token taken apart, not verified yet.
+pub(crate) struct Token<'t> {
+    signed: &'t str,
+    signature: Vec<u8>,
+    algorithm: Signature,
+    key_id: Option<String>,
+    chain: Vec<Vec<u8>>,
+    claims: Vec<u8>,
+}
+
+/// Takes a token apart; nothing but its header is read. Of what the header says of keys only `kid` and `x5c` are kept, and
+/// neither is believed: `jku`, `x5u` and `jwk` are not looked at.
 ///
 /// # Errors
-/// Why it is refused.
-pub(crate) fn verify(token: &str, keys: &[VerifyingKey], check: &JwtCheck, now: Timestamp) -> Result<Claims, JwtFault> {
+/// Why it is refused: its form, or an algorithm that does not count here.
+pub(crate) fn open<'t>(token: &'t str, check: &JwtCheck) -> Result<Token<'t>, JwtFault> {
     if token.len() > TOKEN_MAX {
         return Err(JwtFault::Malformed("length"));
     }
@@ -194,13 +189,40 @@ pub(crate) fn verify(token: &str, keys: &[VerifyingKey], check: &JwtCheck, now: 
     let algorithm = JwtAlgorithm::ALL.into_iter().find(|algorithm| algorithm.name() == header.alg);
     let algorithm = algorithm.filter(|algorithm| check.algorithms.contains(algorithm) && !header.crit);
     let algorithm = algorithm.ok_or(JwtFault::NotAllowed)?.signature();
+    let chain = header.x5c.iter().map(|text| Encoding::Base64.decode(text.as_bytes()));
+    let chain: Option<Vec<_>> = chain.collect();
     let signature = decode(signature, "signature")?;
     let claims = decode(claims, "claims")?;
-    let verifies = |key: &VerifyingKey| key.verify(algorithm, signed.as_bytes(), &signature);
-    let key = keys.iter().position(verifies).ok_or(JwtFault::NoKeyMatched)?;
-    let times: Times = read_object(&claims).ok_or(JwtFault::Malformed("claims"))?;
-    times.check(check, now)?;
-    Ok(Claims { json: claims, key })
+    let key_id = header.kid.filter(|id| id.len() <= KEY_ID_BYTES_MAX).map(Cow::into_owned);
+    let chain = chain.ok_or(JwtFault::Malformed("chain"))?;
+    Ok(Token { signed, signature, algorithm, key_id, chain, claims })
+}
+
+impl Token<'_> {
+    /// The id of the key that it names.
+    pub(crate) fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// The certificates that it brings along, as DER.
+    pub(crate) fn chain(&self) -> &[Vec<u8>] {
+        &self.chain
+    }
+
+    /// Whether this key signed it.
+    pub(crate) fn is_by(&self, key: &VerifyingKey) -> bool {
+        key.verify(self.algorithm, self.signed.as_bytes(), &self.signature)
+    }
+
+    /// The claims, one JSON object as it was signed, where its times are right. To be asked for after [`Self::is_by`].
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub(crate) fn claims(self, check: &JwtCheck, now: Timestamp) -> Result<Vec<u8>, JwtFault> {
+        let times: Times = read_object(&self.claims).ok_or(JwtFault::Malformed("claims"))?;
+        times.check(check, now)?;
+        Ok(self.claims)
+    }
 }
 
 /// Makes a token of `claims`, the text of a JSON object.
@@ -223,6 +245,10 @@ struct Header<'a> {
     /// Extensions that a reader must understand (RFC 7515, section 4.1.11); none is.
     #[serde(default, deserialize_with = "is_there")]
     crit: bool,
+    #[serde(borrow, default)]
+    kid: Option<Cow<'a, str>>,
+    #[serde(default)]
+    x5c: Vec<String>,
 }
 
 /// The times among the claims, in seconds; a field that is there is a number, and there once.
@@ -288,6 +314,19 @@ mod tests {
     use crate::secret::Secret;
 
     const NOW: i64 = 1_700_000_000;
+
+    /// The claims of a token that verifies, and by which key.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    struct Claims {
+        json: Vec<u8>,
+        key: usize,
+    }
+
+    fn verify(token: &str, keys: &[VerifyingKey], check: &JwtCheck, now: Timestamp) -> Result<Claims, JwtFault> {
+        let token = open(token, check)?;
+        let key = keys.iter().position(|key| token.is_by(key)).ok_or(JwtFault::NoKeyMatched)?;
+        Ok(Claims { json: token.claims(check, now)?, key })
+    }
 
     fn now() -> Timestamp {
         Timestamp::from_second(NOW).unwrap()

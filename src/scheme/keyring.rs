@@ -32,6 +32,8 @@ pub struct Keyring {
     pub(super) token: Vec<Held<TokenKey>>,
     pub(super) jwt: KeySet,
     pub(super) http: KeySet,
+    /// Families whose keys come with each delivery, from outside the ring.
+    pub(super) remote: Armed,
     /// The key with which answers to handshakes are computed.
     pub(super) answer_key: Option<Secret>,
     /// What the families that have keys cover.
@@ -114,6 +116,11 @@ impl Keyring {
                 }
             }
         }
+        if purpose == Purpose::Verify {
+            let is_remote = |key: Option<&String>| key.is_some_and(|key| plan.is_remote(key));
+            ring.remote.public_key = is_remote(plan.public_key.as_ref().map(|family| &family.key));
+            ring.remote.jwt = is_remote(plan.jwt.as_ref().map(|family| &family.key));
+        }
         ring.answer_key = plan.answer_use().and_then(|name| ring.first(name)).cloned();
         ring.coverage = Coverage::new(plan, ring.armed());
         (ring, faults)
@@ -124,10 +131,10 @@ impl Keyring {
         Armed {
             hmac: !self.hmac.is_empty(),
             hash: !self.hash.is_empty(),
-            public_key: !self.public.is_empty(),
+            public_key: !self.public.is_empty() || self.remote.public_key,
             standard: !self.standard.is_empty(),
             token: !self.token.is_empty(),
-            jwt: !self.jwt.keys.is_empty(),
+            jwt: !self.jwt.keys.is_empty() || self.remote.jwt,
             http: !self.http.keys.is_empty(),
         }
     }

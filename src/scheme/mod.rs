@@ -8,10 +8,12 @@ pub(crate) mod der;
 mod duration;
 mod encoding;
 mod family;
+mod fetched;
 pub(crate) mod form;
 mod function;
 mod handshake;
 mod hmac;
+mod host;
 pub(crate) mod http_signature;
 pub(crate) mod json;
 pub(crate) mod jwt;
@@ -19,6 +21,7 @@ pub(crate) mod key;
 mod keyring;
 mod label;
 pub(crate) mod matched;
+mod multipart;
 mod outline;
 mod pattern;
 mod place;
@@ -37,6 +40,7 @@ pub(crate) mod structured_field;
 mod template;
 mod timestamp;
 mod verify;
+mod x5c;
 pub(crate) mod xml;
 
 use std::collections::BTreeMap;
@@ -49,13 +53,14 @@ use jiff::Timestamp;
 
 pub use delivery::Delivery;
 pub use encoding::Encoding;
+pub use fetched::{FetchedKeys, KeyRequest, UrlOrigin};
 pub use http_signature::{Dialect, SignatureAlgorithm};
 pub use jwt::JwtAlgorithm;
 pub use keyring::Keyring;
 pub use outline::{Named, Outline};
 pub use public_key::Algorithm;
 pub use rejection::Rejection;
-pub use spec::Verification;
+pub use spec::{KeyFormat, Verification};
 
 use self::coverage::Coverage;
 use self::keyring::Purpose;
@@ -131,6 +136,8 @@ pub struct Reply {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The body.
     pub body: Bytes,
+    /// A URL that must be visited before this is answered; its host is one that the entry pins.
+    pub visit: Option<String>,
 }
 
 /// A delivery whose signature is right. Only [`Scheme::verify`] makes one.
@@ -250,6 +257,13 @@ impl Scheme {
     #[must_use]
     pub fn uses(&self) -> &[KeyUse] {
         &self.plan.uses
+    }
+
+    /// The use of the key that signs, also where deliveries are verified with a key that no Secret holds.
+    #[must_use]
+    pub fn signing_use(&self) -> Option<&str> {
+        let given = self.plan.uses.first().map(|of| of.name.as_str());
+        given.or_else(|| self.plan.keys.first().map(|key| key.r#use.as_str()))
     }
 
     /// Decodes keys; those that can't serve come back as faults, the others are in the ring.
@@ -378,10 +392,47 @@ impl Scheme {
     /// # Errors
     /// Why it is refused.
     pub fn verify(&self, keys: &Keyring, delivery: &Delivery<'_>, now: Timestamp) -> Result<Verdict, Rejection> {
+        self.verify_with(keys, None, delivery, now)
+    }
+
+    /// As [`Self::verify`], with the keys that were fetched for what [`Self::key_request`] asks for.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn verify_with(
+        &self,
+        keys: &Keyring,
+        fetched: Option<&FetchedKeys>,
+        delivery: &Delivery<'_>,
+        now: Timestamp,
+    ) -> Result<Verdict, Rejection> {
         if !self.is_armed(keys) {
             return Err(Rejection::NoKeyMatched);
         }
-        verify::verify(&self.plan, keys, delivery, now)
+        verify::verify(&self.plan, keys, fetched, delivery, now)
+    }
+
+    /// Whether deliveries are verified with keys that are fetched.
+    #[must_use]
+    pub fn fetches(&self) -> bool {
+        self.plan.fetch.is_some()
+    }
+
+    /// The keys that all deliveries need, where the URL does not depend on the request.
+    #[must_use]
+    pub fn key_source(&self) -> Option<KeyRequest> {
+        let fetch = self.plan.fetch.as_ref()?;
+        let url = String::from_utf8(fetch.url.constant()?).ok()?;
+        let (format, pointer, origin) = (fetch.format, fetch.pointer.clone(), fetch.origin);
+        Some(KeyRequest { url, format, pointer, origin, is_pinned: fetch.is_pinned(), key_id: None })
+    }
+
+    /// The keys that this delivery needs; `None` where none are fetched.
+    ///
+    /// # Errors
+    /// Why it is refused before any key is looked at: a URL that is not pinned, a token of no good form.
+    pub fn key_request(&self, keys: &Keyring, delivery: &Delivery<'_>) -> Result<Option<KeyRequest>, Rejection> {
+        verify::key_request(&self.plan, keys, delivery)
     }
 
     /// Signs a request as the provider would; what `jethook send` and the tests rest on. Keys that are secrets may come from

@@ -42,7 +42,7 @@ impl Verification {
         }
         let mut keys: Vec<_> = keys
             .into_iter()
-            .filter(|(name, key)| key.constant.is_empty() && !name.is_empty())
+            .filter(|(name, key)| key.is_secret() && !name.is_empty())
             .map(|(name, key)| named(name, &key.description, key.required))
             .collect();
         let mut parameters: Vec<_> =
@@ -56,7 +56,7 @@ impl Verification {
             names_id: !self.event.id.is_empty(),
             content_type: match self.content {
                 Content::Any | Content::Json => "application/json",
-                Content::Form => "application/x-www-form-urlencoded",
+                Content::Form | Content::Multipart => "application/x-www-form-urlencoded",
                 Content::Xml => "text/xml; charset=utf-8",
             },
         }

@@ -5,13 +5,15 @@ use std::time::Duration;
 use http::{HeaderName, Method, StatusCode};
 
 use super::encoding::Encoding;
+use super::host::HostPattern;
 use super::json::PointerSet;
 use super::pattern::Pattern;
 use super::public_key::Algorithm;
-use super::spec::{Content, KeySpec, MacHash, Unit};
+use super::spec::{Content, KeyFormat, KeySpec, MacHash, Unit};
 use super::template::{Expr, Reference, Template};
+use super::x5c::ChainPlan;
 use super::xml::XmlPath;
-use super::{KeyUse, Reply};
+use super::{KeyUse, Reply, UrlOrigin};
 
 /// A compiled scheme.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub(super) struct Plan {
     pub(super) retry_for: Option<Duration>,
     pub(super) uses: Vec<KeyUse>,
     pub(super) keys: Vec<KeyPlan>,
+    /// Where keys are fetched, where any are.
+    pub(super) fetch: Option<FetchPlan>,
     pub(super) evidence: Vec<HeaderName>,
     pub(super) secret_query: Vec<String>,
 }
@@ -175,6 +179,8 @@ pub(super) struct JwtPlan {
     pub(super) prefix: Vec<u8>,
     pub(super) check: super::jwt::JwtCheck,
     pub(super) is_symmetric: bool,
+    /// The chain that brings the key.
+    pub(super) chain: Option<ChainPlan>,
 }
 
 /// HTTP message signatures.
@@ -223,7 +229,28 @@ pub(super) struct HandshakePlan {
     pub(super) refusal: u16,
     pub(super) challenge: Pattern,
     pub(super) answer: AnswerPlan,
+    pub(super) confirm: Option<ConfirmPlan>,
     pub(super) reads_body: bool,
+}
+
+/// A URL that is visited.
+#[derive(Clone, Debug)]
+pub(super) struct ConfirmPlan {
+    pub(super) url: Template,
+    pub(super) hosts: Vec<HostPattern>,
+}
+
+/// Where keys are fetched.
+#[derive(Clone, Debug)]
+pub(super) struct FetchPlan {
+    /// The use of the key.
+    pub(super) key: String,
+    pub(super) format: KeyFormat,
+    pub(super) pointer: String,
+    pub(super) url: Template,
+    pub(super) origin: UrlOrigin,
+    pub(super) hosts: Vec<HostPattern>,
+    pub(super) path: Option<Pattern>,
 }
 
 /// The answer to a handshake.
@@ -231,6 +258,8 @@ pub(super) struct HandshakePlan {
 pub(super) struct AnswerPlan {
     pub(super) status: StatusCode,
     pub(super) content_type: Option<http::HeaderValue>,
+    /// Whether it is told even where there is no body.
+    pub(super) keeps_type: bool,
     pub(super) body: Template,
     pub(super) json: Vec<(String, Template)>,
     pub(super) headers: Vec<(HeaderName, Template)>,
@@ -251,7 +280,20 @@ impl HttpPlan {
     }
 }
 
+impl FetchPlan {
+    /// Whether the description writes the host out or pins it.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.origin != UrlOrigin::Parameter || !self.hosts.is_empty()
+    }
+}
+
 impl Plan {
+    /// Whether a family's key does not come from the ring.
+    pub(super) fn is_remote(&self, key: &str) -> bool {
+        let is_fetched = self.fetch.as_ref().is_some_and(|fetch| fetch.key == key);
+        is_fetched || self.jwt.as_ref().is_some_and(|jwt| jwt.key == key && jwt.chain.is_some())
+    }
+
     /// The use of the key with which answers to handshakes are computed, where any is.
     pub(super) fn answer_use(&self) -> Option<&str> {
         let is_keyed = self.handshakes.iter().any(|handshake| handshake.answer.is_keyed());

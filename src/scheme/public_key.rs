@@ -47,6 +47,34 @@ pub(super) enum KeyKind {
 }
 
 impl Algorithm {
+    pub(super) const ALL: [Self; 10] = [
+        Self::Ed25519,
+        Self::EcdsaP256Sha256,
+        Self::EcdsaP256Sha256Fixed,
+        Self::RsaSha1,
+        Self::RsaSha256,
+        Self::RsaSha384,
+        Self::RsaSha512,
+        Self::RsaPssSha256,
+        Self::RsaPssSha384,
+        Self::RsaPssSha512,
+    ];
+
+    /// Whether a key that is for `name` (RFC 7518, RFC 8037) serves it.
+    pub(super) fn is_named(self, name: &str) -> bool {
+        match name {
+            "EdDSA" | "Ed25519" => self == Self::Ed25519,
+            "ES256" => matches!(self, Self::EcdsaP256Sha256 | Self::EcdsaP256Sha256Fixed),
+            "RS256" => self == Self::RsaSha256,
+            "RS384" => self == Self::RsaSha384,
+            "RS512" => self == Self::RsaSha512,
+            "PS256" => self == Self::RsaPssSha256,
+            "PS384" => self == Self::RsaPssSha384,
+            "PS512" => self == Self::RsaPssSha512,
+            _ => false,
+        }
+    }
+
     pub(super) fn kind(self) -> KeyKind {
         match self {
             Self::Ed25519 => KeyKind::Ed25519,
@@ -104,15 +132,21 @@ impl PublicKey {
     /// What form is expected; nothing of the key's value.
     pub(crate) fn parse(algorithms: &[Algorithm], bytes: &[u8]) -> Result<Self, String> {
         let has = |kind| algorithms.iter().any(|algorithm| algorithm.kind() == kind);
-        let expected = || {
-            let kinds = [KeyKind::Ed25519, KeyKind::P256, KeyKind::Rsa].into_iter().filter(|kind| has(*kind));
-            format!("expected {}", kinds.map(KeyKind::expected).collect::<Vec<_>>().join(" or "))
-        };
+        let expected = || expected(algorithms);
         let der = if is_pem(bytes) { read_pem(bytes, &expected)? } else { bytes.to_vec() };
         let info = match der.len() {
             32 if has(KeyKind::Ed25519) && !is_pem(bytes) => KeyInfo::Ed25519(&der),
             _ => der::read_key_info(&der).ok_or_else(expected)?,
         };
+        Self::of(algorithms, info)
+    }
+
+    /// The key in its parts, for these algorithms.
+    ///
+    /// # Errors
+    /// What form is expected.
+    pub(super) fn of(algorithms: &[Algorithm], info: KeyInfo<'_>) -> Result<Self, String> {
+        let has = |kind| algorithms.iter().any(|algorithm| algorithm.kind() == kind);
         let (kind, key) = match info {
             KeyInfo::Ed25519(key) => (KeyKind::Ed25519, key),
             KeyInfo::P256(key) => (KeyKind::P256, key),
@@ -125,7 +159,7 @@ impl PublicKey {
         let keys = fitting.map(|algorithm| Ok((*algorithm, ParsedPublicKey::new(algorithm.verification(), key)?)));
         match keys.collect::<Result<Vec<_>, aws_lc_rs::error::KeyRejected>>() {
             Ok(keys) if !keys.is_empty() => Ok(Self { keys }),
-            Ok(_) | Err(_) => Err(expected()),
+            Ok(_) | Err(_) => Err(expected(algorithms)),
         }
     }
 
@@ -134,6 +168,13 @@ impl PublicKey {
         let key = self.keys.iter().find(|(known, _)| *known == algorithm);
         key.is_some_and(|(_, key)| key.verify_sig(message, signature).is_ok())
     }
+}
+
+/// What form of key is expected for these algorithms.
+fn expected(algorithms: &[Algorithm]) -> String {
+    let has = |kind: &KeyKind| algorithms.iter().any(|algorithm| algorithm.kind() == *kind);
+    let kinds = [KeyKind::Ed25519, KeyKind::P256, KeyKind::Rsa].into_iter().filter(has);
+    format!("expected {}", kinds.map(KeyKind::expected).collect::<Vec<_>>().join(" or "))
 }
 
 pub(super) fn is_pem(bytes: &[u8]) -> bool {

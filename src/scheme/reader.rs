@@ -13,7 +13,7 @@ use super::json::{Found, Root};
 use super::matched::{Match, agreed};
 use super::plan::{Plan, PublicUrl};
 use super::spec::Content;
-use super::{Delivery, Rejection, xml};
+use super::{Delivery, Rejection, multipart, xml};
 
 /// A value of the request.
 pub(super) type Value<'s> = Cow<'s, [u8]>;
@@ -35,6 +35,7 @@ pub(super) struct Reader<'a> {
     plan: &'a Plan,
     delivery: Delivery<'a>,
     form: OnceCell<Option<Form<'a>>>,
+    fields: OnceCell<Option<Form<'a>>>,
     query: OnceCell<Option<Form<'a>>>,
     json: OnceCell<Option<Found<'a>>>,
     xml: OnceCell<Option<Vec<Vec<Match<'static>>>>>,
@@ -42,8 +43,8 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(plan: &'a Plan, delivery: Delivery<'a>) -> Self {
-        let (form, query, json, xml) = (OnceCell::new(), OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { plan, delivery, form, query, json, xml }
+        let (form, fields, query) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self { plan, delivery, form, fields, query, json: OnceCell::new(), xml: OnceCell::new() }
     }
 
     pub(super) fn plan(&self) -> &'a Plan {
@@ -124,7 +125,7 @@ impl<'a> Reader<'a> {
         let is_form = match self.plan.content {
             Content::Form => true,
             Content::Any => self.kind() == Kind::Form,
-            Content::Json | Content::Xml => false,
+            Content::Json | Content::Xml | Content::Multipart => false,
         };
         if !is_form || self.is_encoded() {
             return None;
@@ -132,9 +133,26 @@ impl<'a> Reader<'a> {
         self.form.get_or_init(|| Form::parse(self.delivery.body)).as_ref()
     }
 
+    /// The body's single fields, where it has any.
+    fn fields(&self) -> Option<&Form<'a>> {
+        if self.plan.content != Content::Multipart {
+            return self.form();
+        }
+        if self.is_encoded() {
+            return None;
+        }
+        let read = || match self.delivery.headers.get(CONTENT_TYPE) {
+            Some(content_type) if self.kind() != Kind::Form => {
+                multipart::fields(content_type.as_bytes(), self.delivery.body).map(Form::of)
+            }
+            _ => Form::parse(self.delivery.body),
+        };
+        self.fields.get_or_init(read).as_ref()
+    }
+
     /// The one value of a form field.
     pub(super) fn field(&self, name: &str) -> Result<Option<&str>, Rejection> {
-        let Some(form) = self.form() else { return Ok(None) };
+        let Some(form) = self.fields() else { return Ok(None) };
         let mut values = form.get(name);
         let first = values.next();
         if values.next().is_some() {
@@ -233,7 +251,7 @@ impl<'a> Reader<'a> {
         }
         let (is_json, is_form, is_xml) = match self.plan.content {
             Content::Json => (true, false, false),
-            Content::Form => (false, true, false),
+            Content::Form | Content::Multipart => (false, true, false),
             Content::Xml => (false, false, true),
             Content::Any => {
                 let kind = self.kind();
@@ -243,7 +261,7 @@ impl<'a> Reader<'a> {
         if is_json && self.found().is_none() {
             return Some("JSON");
         }
-        if is_form && self.form().is_none() {
+        if is_form && self.fields().is_none() {
             return Some("form");
         }
         (is_xml && self.scanned_xml().is_none()).then_some("XML")
@@ -253,7 +271,7 @@ impl<'a> Reader<'a> {
         let may_be = match self.plan.content {
             Content::Json => true,
             Content::Any => self.kind() != Kind::Form,
-            Content::Form | Content::Xml => false,
+            Content::Form | Content::Multipart | Content::Xml => false,
         };
         if !may_be || self.is_encoded() {
             return None;
@@ -269,7 +287,7 @@ impl<'a> Reader<'a> {
         let may_be = match self.plan.content {
             Content::Xml => true,
             Content::Any => !matches!(self.kind(), Kind::Form | Kind::Json),
-            Content::Form | Content::Json => false,
+            Content::Form | Content::Multipart | Content::Json => false,
         };
         if !may_be || self.is_encoded() {
             return None;

@@ -22,7 +22,7 @@ impl Verification {
         }
         let body = match self.content {
             Content::Any | Content::Json => json(&values),
-            Content::Form => form(&values),
+            Content::Form | Content::Multipart => form(&values),
             Content::Xml => xml(&values),
         };
         Bytes::from(body)

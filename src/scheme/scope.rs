@@ -12,7 +12,7 @@ use super::plan::{HeaderListPlan, ItemPart, Source, StandardHeaders};
 use super::reader::{Reader, Value, pick};
 use super::spec::MacHash;
 use super::template::{Expr, Part, Place, Reference, Template};
-use super::{Rejection, candidate, hmac};
+use super::{FetchedKeys, Rejection, candidate, hmac};
 
 /// The most headers on a list that the request gives.
 const HEADER_LIST_MAX: usize = 64;
@@ -30,6 +30,8 @@ pub(super) struct Scope<'s, 'a> {
     pub(super) secret: Option<&'s [u8]>,
     /// The key of another use that is being tried.
     pub(super) secret_of: Option<(&'s str, &'s [u8])>,
+    /// The keys that were fetched for this delivery.
+    pub(super) fetched: Option<&'s FetchedKeys>,
     /// The item of a batch.
     pub(super) item: Option<usize>,
     /// The claims of the token that verified.
@@ -57,6 +59,7 @@ impl<'s, 'a> Scope<'s, 'a> {
             is_timeless: false,
             secret: None,
             secret_of: None,
+            fetched: None,
             item: None,
             claims: None,
             standard: None,

@@ -118,6 +118,14 @@ impl Place {
         }
     }
 
+    /// Whether it encodes its value, so that it takes any text.
+    pub(crate) fn encodes(&self) -> bool {
+        matches!(
+            self,
+            Self::Basic | Self::Query(_) | Self::PathToken | Self::FormField(_) | Self::Json(_) | Self::Item(_)
+        )
+    }
+
     /// Whether it is there only in a form body.
     pub(crate) fn is_form(&self) -> bool {
         matches!(

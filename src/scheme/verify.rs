@@ -6,19 +6,23 @@ use std::cell::Cell;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::family::Proof;
+use super::family::{self, Proof};
 use super::handshake;
+use super::host::is_pinned;
 use super::keyring::Keyring;
 use super::plan::{Accepted, Condition, Plan};
 use super::reader::Reader;
 use super::scope::{Rendered, Scope};
 use super::template::Template;
-use super::{Delivery, DeliveryId, Encoding, Rejection, Verdict, Verified, timestamp};
+use super::{
+    Delivery, DeliveryId, Encoding, FetchedKeys, KeyRequest, Rejection, UrlOrigin, Verdict, Verified, timestamp,
+};
 
 /// Verifies a delivery: families, content, `require`, signed handshakes, event.
 pub(super) fn verify(
     plan: &Plan,
     keys: &Keyring,
+    fetched: Option<&FetchedKeys>,
     delivery: &Delivery<'_>,
     now: Timestamp,
 ) -> Result<Verdict, Rejection> {
@@ -29,12 +33,10 @@ pub(super) fn verify(
     }
     let reader = Reader::new(plan, *delivery);
     let is_signed = Cell::new(true);
-    let scope = Scope::new(&reader, keys, &is_signed);
+    let scope = Scope { fetched, ..Scope::new(&reader, keys, &is_signed) };
     let proof = Proof::of(&scope, now)?;
     let claims = match &proof.claims {
-        Some(claims) => {
-            Some(plan.claims.scan(&claims.json).map_err(|_| Rejection::Malformed { what: "claim:".into() })?)
-        }
+        Some(claims) => Some(plan.claims.scan(claims).map_err(|_| Rejection::Malformed { what: "claim:".into() })?),
         None => None,
     };
     let scope = Scope { time: proof.time.clone(), claims: claims.as_ref(), standard: proof.standard, ..scope };
@@ -53,6 +55,31 @@ pub(super) fn verify(
         return Err(handshake::not_one(plan, delivery.method));
     }
     read_event(&scope, &proof).map(Verdict::Event)
+}
+
+/// What keys a delivery needs that are not in the ring; only the place of the key and the token's header are read.
+pub(super) fn key_request(
+    plan: &Plan,
+    keys: &Keyring,
+    delivery: &Delivery<'_>,
+) -> Result<Option<KeyRequest>, Rejection> {
+    let Some(fetch) = &plan.fetch else { return Ok(None) };
+    let reader = Reader::new(plan, *delivery);
+    let is_signed = Cell::new(true);
+    let scope = Scope::new(&reader, keys, &is_signed);
+    let url = scope.pieces(&fetch.url)?.concat();
+    let malformed = || Rejection::Malformed { what: "the URL of the key".to_owned() };
+    let url = String::from_utf8(url).map_err(|_| malformed())?;
+    if fetch.origin == UrlOrigin::Request && !is_pinned(&url, &fetch.hosts, fetch.path.as_ref()) {
+        return Err(malformed());
+    }
+    let jwt = plan.jwt.as_ref().filter(|jwt| jwt.key == fetch.key);
+    let key_id = match jwt {
+        Some(jwt) => family::key_id(&scope, jwt)?,
+        None => None,
+    };
+    let (format, pointer, origin) = (fetch.format, fetch.pointer.clone(), fetch.origin);
+    Ok(Some(KeyRequest { url, format, pointer, origin, is_pinned: fetch.is_pinned(), key_id }))
 }
 
 /// Whether a condition holds.

@@ -21,8 +21,8 @@ use super::denials::Denials;
 use super::facts::{default_stream, facts, is_owned};
 use super::replicas::Replicas;
 use crate::config::{NatsConfig, StreamConfig};
+use crate::event::is_within;
 use crate::metrics::Metrics;
-use crate::route::is_within;
 use crate::stream::{Connection, StreamFacts, StreamState, View, Wanted};
 
 /// A stream that is well is read so often.

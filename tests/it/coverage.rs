@@ -143,8 +143,10 @@ fn every_field_of_the_verification_language_has_a_test() {
     {
         is_test(test).unwrap();
     }
-    let rest = all.difference(&tested).cloned().collect();
-    check("field of the verification language", &rest, table::VERIFICATION);
+    let rest: BTreeSet<String> = all.difference(&tested).cloned().collect();
+    // A field may have a test of its own and be used by an entry as well.
+    let rows = table::VERIFICATION.iter().filter(|(path, _)| rest.contains(*path) || !all.contains(*path));
+    check("field of the verification language", &rest, &rows.copied().collect::<Vec<_>>());
 }
 
 #[test]

@@ -17,14 +17,27 @@ struct Genuine {
     vector: Value,
 }
 
-/// The genuine requests of `tests/vectors`.
+/// Providers of different families, whose requests go the whole way; `vectors` tries those of all.
+const PROVIDERS: [&str; 9] = [
+    "github",
+    "gitlab",
+    "salesforce-data-360",
+    "salesforce-marketing-cloud-ens",
+    "salesforce-outbound",
+    "shopify",
+    "slack",
+    "standard-webhooks",
+    "stripe",
+];
+
+/// Their genuine requests, of `tests/vectors`.
 fn genuine() -> Vec<Genuine> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     let mut all = Vec::new();
     let list =
         |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<PathBuf>>();
-    for folder in list(&root) {
-        let provider = folder.file_name().unwrap().to_str().unwrap().to_owned();
+    for provider in PROVIDERS.map(str::to_owned) {
+        let folder = root.join(&provider);
         for path in list(&folder) {
             let vector = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
             let file = path.file_stem().unwrap().to_str().unwrap().to_owned();

@@ -11,6 +11,7 @@
 )]
 
 mod answers;
+mod chart;
 mod cli;
 mod clients;
 mod cluster;
@@ -33,6 +34,7 @@ mod flags_receiver;
 mod flags_stream;
 mod generated;
 mod histograms;
+mod keys;
 mod language;
 mod manifests;
 mod outage_apiserver;

@@ -15,15 +15,16 @@ use super::limit::{self, RateLimit};
 use super::plan::{self, Parts};
 use super::target::{Ask, HEADER_ROOM_BYTES, judge_target};
 use super::{
-    BodyLimits, EndpointRef, KeyName, MessagePlan, Policy, Problem, Route, SecretView, Serving, State, Stream,
-    SubjectTemplate, Usage, check_path, verification,
+    BodyLimits, EndpointRef, KeyName, Policy, Problem, Route, SecretView, Serving, State, Stream, Usage, check_path,
+    verification,
 };
 use crate::api::{ConditionType, Reason, SecretInUse, WebhookEndpointSpec};
+use crate::event::{MessagePlan, MessageSpec, SubjectTemplate};
 use crate::metrics::{EndpointMetrics, Histogram};
 use crate::scheme::{Authenticates, Keyring, Scheme, Verification};
 
 /// The provider of an endpoint that brings its own verification.
-pub(in crate::route) const CUSTOM: &str = "custom";
+pub const CUSTOM: &str = "custom";
 
 /// What the operator's flags say, as far as routes depend on it.
 #[derive(Clone, Debug)]
@@ -210,6 +211,7 @@ pub fn compile<'a>(
     let scheme =
         verification.and_then(|verification| verification::scheme(source, verification, url.as_deref(), &mut problems));
     if let (Some(path), Some(scheme)) = (path, &scheme) {
+        verification::check_key_host(scheme, source.spec, settings, &mut problems);
         verification::check_token_path(path, scheme, source.endpoint, settings, &mut problems);
     }
     let namespace = &source.endpoint.namespace;
@@ -292,7 +294,8 @@ fn serving(
     settings: &Settings,
 ) -> Option<Serving> {
     let cluster = settings.cluster_name.as_deref();
-    let message = MessagePlan {
+    let message = MessagePlan::new(MessageSpec {
+        provider: source.spec.provider.as_str().into(),
         stream: parts.stream?.into(),
         subject: parts.subject?,
         source: plan::source_uri(source, cluster),
@@ -302,7 +305,7 @@ fn serving(
         secret_query: scheme.secret_query().to_vec(),
         headers: parts.headers,
         identity: parts.identity?,
-    };
+    });
     Some(Serving {
         time_limit: limit::time_limit(scheme.time_limit()),
         scheme,

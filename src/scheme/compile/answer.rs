@@ -68,6 +68,7 @@ impl Compiler<'_> {
         self.check_challenge(&format!("{field}.challenge"), &challenge);
         let answer_at = if spec.unsigned { At::UnsignedAnswer } else { At::Answer };
         let answer = self.answer(&format!("{field}.answer"), &spec.answer, answer_at)?;
+        let confirm = spec.confirm.as_ref().map(|c| self.confirm(&format!("{field}.confirm"), c, spec.unsigned));
         let conditions_read = when.iter().chain(&require).filter_map(|condition| condition.expr.as_ref());
         let mut references = conditions_read.flat_map(|expr| &expr.refs).map(|reference| &reference.place);
         let reads_body =
@@ -80,6 +81,7 @@ impl Compiler<'_> {
             refusal,
             challenge,
             answer,
+            confirm,
             reads_body,
         })
     }
@@ -109,8 +111,8 @@ impl Compiler<'_> {
                 Err(_) => self.fault(format!("answer.headers[{name}]"), "the value can't stand in a header"),
             }
         }
-        let content_type = answer.content_type.filter(|_| !body.is_empty());
-        Some(Reply { status: answer.status, content_type, headers, body: Bytes::from(body) })
+        let content_type = answer.content_type.filter(|_| !body.is_empty() || answer.keeps_type);
+        Some(Reply { status: answer.status, content_type, headers, body: Bytes::from(body), visit: None })
     }
 
     fn answer(&mut self, field: &str, spec: &Answer, at: At) -> Option<AnswerPlan> {
@@ -147,7 +149,8 @@ impl Compiler<'_> {
                 Err(_) => self.fault(format!("{field}.headers[{name}]"), format!("`{name}` is no header name")),
             }
         }
-        Some(AnswerPlan { status: status?, content_type: Some(content_type), body, json, headers })
+        let (content_type, keeps_type) = (Some(content_type), !spec.content_type.is_empty());
+        Some(AnswerPlan { status: status?, content_type, keeps_type, body, json, headers })
     }
 
     fn texts(

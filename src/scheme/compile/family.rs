@@ -93,7 +93,12 @@ impl Compiler<'_> {
             max_age: max_age.map(|own| self.context.tolerance.unwrap_or(own)),
             leeway: leeway.unwrap_or(JwtCheck::default().leeway),
         };
-        JwtPlan { key: spec.key.clone(), from, prefix, check, is_symmetric: shared != 0 }
+        let key = self.spec.keys.get(&spec.key);
+        let chain = key.and_then(|key| self.chain(&spec.key, key));
+        if shared != 0 && key.is_some_and(|key| !key.is_secret()) {
+            self.fault("jwt.algorithms", "a public key can't check HS…: name algorithms with a public key");
+        }
+        JwtPlan { key: spec.key.clone(), from, prefix, check, is_symmetric: shared != 0, chain }
     }
 
     pub(super) fn http(&mut self, spec: &HttpSignature) -> HttpPlan {

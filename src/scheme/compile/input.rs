@@ -82,6 +82,11 @@ impl Compiler<'_> {
     }
 
     pub(super) fn timestamp(&mut self, spec: &Timestamp) -> Option<TimePlan> {
+        // Where each place is named by a parameter and none of those has a value, the endpoint has no time.
+        let is_lost = |text: &String| matches!(self.names.reference(text), Ok(None));
+        if !spec.from.is_empty() && spec.from.iter().all(is_lost) {
+            return None;
+        }
         let source = self.source("timestamp", &spec.from, &spec.split, &spec.prefix);
         let own = self.duration("timestamp.tolerance", spec.tolerance.as_ref());
         if spec.unit == Unit::None && own.is_some() {

@@ -40,6 +40,7 @@ impl<'a> Compiler<'a> {
             let known = did_you_mean(name, self.family_uses().into_iter().map(|(_, name)| name));
             self.fault(&field, format!("nothing uses this key{known}"));
         }
+        self.check_key_source(name, &spec, &families);
         if !spec.constant.is_empty() && families.iter().any(|family| ["hmac", "hash", "token"].contains(family)) {
             self.fault(format!("{field}.constant"), "a published key is no secret: it can only check signatures");
         }
@@ -70,7 +71,7 @@ impl<'a> Compiler<'a> {
 
     /// What the endpoint's Secrets are asked for.
     pub(super) fn uses(keys: &[KeyPlan]) -> Vec<KeyUse> {
-        let given = keys.iter().filter(|key| key.spec.constant.is_empty());
+        let given = keys.iter().filter(|key| key.spec.is_secret());
         given
             .map(|key| KeyUse {
                 name: key.r#use.clone(),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod family;
+mod fetch;
 mod input;
 mod key;
 mod rule;
@@ -88,6 +89,7 @@ impl Compiler<'_> {
         }
         let answer = self.static_answer();
         let (time_limit, retry_for) = self.sender();
+        let fetch = self.fetches();
         let keys = self.keys();
         let uses = Self::uses(&keys);
         let places = std::mem::take(&mut self.names.places);
@@ -122,6 +124,7 @@ impl Compiler<'_> {
             retry_for,
             uses,
             keys,
+            fetch,
             evidence: Vec::new(),
             secret_query: Vec::new(),
         };

@@ -4,10 +4,10 @@ use std::cell::OnceCell;
 
 use super::super::coverage::{Armed, Coverage};
 use super::super::pattern::Pattern;
-use super::super::plan::{Accepted, HandshakePlan, Plan, TimePlan};
+use super::super::plan::{Accepted, HandshakePlan, KeyPlan, Plan, TimePlan};
 use super::super::spec::{Content, Unit};
 use super::super::template::{Expr, Part, Place, Reference, Template};
-use super::super::{Fault, FaultKind};
+use super::super::{Fault, FaultKind, UrlOrigin};
 use super::input::PUBLIC_URL;
 use super::{At, Compiler};
 
@@ -167,9 +167,16 @@ impl Compiler<'_> {
         let is_bound = OnceCell::new();
         let binds = |text: &String| text.contains("{param:");
         let spec = self.spec;
-        let shared: Vec<String> =
-            plan.keys.iter().filter(|key| !key.spec.constant.is_empty()).map(|key| key.r#use.clone()).collect();
-        for name in shared {
+        let is_fetched =
+            |key: &KeyPlan| plan.fetch.as_ref().is_some_and(|f| f.key == key.r#use && f.origin != UrlOrigin::Parameter);
+        let source = |key: &KeyPlan| match &key.spec {
+            spec if !spec.constant.is_empty() => Some("constant"),
+            spec if spec.x5c.is_some() => Some("x5c"),
+            _ => is_fetched(key).then_some("fetch"),
+        };
+        let shared: Vec<(String, &str)> =
+            plan.keys.iter().filter_map(|key| Some((key.r#use.clone(), source(key)?))).collect();
+        for (name, source) in shared {
             let is_bound = *is_bound.get_or_init(|| {
                 let required = plan.require.iter().any(|condition| {
                     spec.require.get(&condition.text).is_some_and(|values| values.0.iter().all(binds))
@@ -181,7 +188,7 @@ impl Compiler<'_> {
             if !is_bound {
                 let message =
                     "all customers of the provider share this key: compare a value with a parameter in require";
-                self.fault(format!("keys.{name}.constant"), message);
+                self.fault(format!("keys.{name}.{source}"), message);
             }
         }
     }

@@ -19,7 +19,7 @@ use super::public_key::Algorithm;
 use super::reader::{Reader, Value};
 use super::scope::Scope;
 use super::spec::{MacHash, Unit};
-use super::template::{Place, Reference, Template};
+use super::template::{Part, Place, Reference, Template};
 use super::{Draft, Encoding, function, http_signature, jwt, timestamp};
 use crate::secret::Secret;
 
@@ -35,7 +35,8 @@ pub(super) fn sign(plan: &Plan, keys: &Keyring, draft: Draft, now: Timestamp) ->
     signer.put_header_list()?;
     signer.put_time()?;
     signer.put_tokens()?;
-    signer.put_jwt()?;
+    signer.put_jwt(event.as_deref(), id.as_deref())?;
+    signer.put_made_up()?;
     signer.put_signatures()?;
     if let Some(family) = plan.standard.as_ref().filter(|family| !keys.of(&family.key).is_empty()) {
         signer.put_standard(family, id.as_deref())?;
@@ -114,6 +115,9 @@ impl Signer<'_> {
             None => timestamp::write(time.unit, self.now),
         };
         self.put_item(&time.source, &text)?;
+        if let (Unit::S | Unit::Ms, Some(from)) = (time.unit, self.place(&time.source).ok().cloned()) {
+            self.request.make_number(&from);
+        }
         self.time = Some(text.into_bytes());
         Ok(())
     }
@@ -125,8 +129,31 @@ impl Signer<'_> {
         let key = self.first(&token.key)?;
         let text = [token.prefix.as_slice(), key.expose()].concat();
         let text = String::from_utf8(text).map_err(|_| "the token is no text")?;
-        let from = token.from.first().ok_or("the token has no place")?;
+        // A bearer token is visible ASCII; a secret that is not goes to a place that takes it.
+        let takes = |from: &&Reference| {
+            text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') || from.place.encodes()
+        };
+        let suits = |from: &&Reference| takes(from) && self.request.suits(&from.place);
+        let from = token.from.iter().find(suits).or(token.from.first()).ok_or("the token has no place")?;
         self.each_item(token.is_per_item, |signer, item| signer.request.put_at(from, &text, item))
+    }
+
+    /// Headers that nothing but the signed text names, such as a nonce: the sender makes them up.
+    fn put_made_up(&mut self) -> Result<(), String> {
+        let plan = self.plan;
+        let signed = [
+            plan.hmac.as_ref().map(|family| &family.signed),
+            plan.hash.as_ref().map(|family| &family.signed),
+            plan.public_key.as_ref().map(|family| &family.signed),
+        ];
+        for (expr, is_optional) in signed.into_iter().flatten().flat_map(Template::exprs) {
+            let Some(Place::Header(name)) = expr.refs.first().map(|reference| &reference.place) else { continue };
+            if !is_optional && self.read(|scope| scope.expr(expr).map(|value| value.is_none()))? {
+                let value = self.made_up_id();
+                self.request.set_header(&name.clone(), &value)?;
+            }
+        }
+        Ok(())
     }
 
     fn put_signatures(&mut self) -> Result<(), String> {
@@ -199,13 +226,15 @@ impl Signer<'_> {
         self.request.set_header(&set.signature, &signature)
     }
 
-    fn put_jwt(&mut self) -> Result<(), String> {
+    fn put_jwt(&mut self, event: Option<&str>, id: Option<&str>) -> Result<(), String> {
         let plan = self.plan;
         let Some(family) = plan.jwt.as_ref().filter(|family| !self.keys.of(&family.key).is_empty()) else {
             return Ok(());
         };
+        if family.chain.is_some() {
+            return Err("only the provider has the chain of certificates that its tokens bring along".to_owned());
+        }
         let from = family.from.first().ok_or("the token has no place")?;
-        let algorithm = *family.check.algorithms.first().ok_or("no algorithm is named")?;
         let mut claims = match (&from.place, serde_json::from_slice(&self.request.body)) {
             (Place::Body, Ok(Json::Object(claims))) => claims,
             _ => Map::new(),
@@ -214,6 +243,17 @@ impl Signer<'_> {
         claims.insert("iat".to_owned(), issued.into());
         claims.insert("exp".to_owned(), issued.saturating_add(TOKEN_SECONDS).into());
         let mut claims = Json::Object(claims);
+        for (template, text) in [(&plan.event.r#type, event), (&plan.event.id, id)] {
+            let [Part::Expr(expr)] = template.as_ref().map_or(&[][..], |template| &template.parts) else { continue };
+            if let Some(pointer) = claim_pointer(expr.refs.first()).filter(|pointer| claims.pointer(pointer).is_none())
+            {
+                let text = text.map_or_else(|| self.made_up_id(), str::to_owned);
+                // A value inside a text is left out.
+                if let Ok(names) = request::pointer_names(pointer) {
+                    request::set_json(&mut claims, &names, text.into())?;
+                }
+            }
+        }
         for condition in &plan.require {
             let Some(pointer) = claim_pointer(condition.expr.as_ref().and_then(|expr| expr.refs.first())) else {
                 continue;
@@ -229,7 +269,15 @@ impl Signer<'_> {
             request::set_json(&mut claims, &request::pointer_names(pointer)?, text.into())?;
         }
         let key = signing_key(self.first(&family.key)?, family.is_symmetric)?;
-        let token = jwt::sign(algorithm, &key, &claims.to_string())?;
+        // The first algorithm that the key serves.
+        let mut token = Err("no algorithm is named".to_owned());
+        for algorithm in &family.check.algorithms {
+            token = jwt::sign(*algorithm, &key, &claims.to_string());
+            if token.is_ok() {
+                break;
+            }
+        }
+        let token = token?;
         let prefix = String::from_utf8_lossy(&family.prefix).into_owned();
         self.request.put(from, "", &format!("{prefix}{token}"))
     }
@@ -249,14 +297,20 @@ impl Signer<'_> {
     }
 
     fn put_item(&mut self, source: &Source, item: &str) -> Result<(), String> {
-        let from = source.from.first().ok_or("a value has no place")?;
+        let from = self.place(source)?;
         let separator = String::from_utf8_lossy(source.split.get(..1).unwrap_or_default()).into_owned();
         let prefix = String::from_utf8_lossy(&source.prefix);
         self.request.put(from, &separator, &format!("{prefix}{item}"))
     }
 
+    /// The first place of a source that the body has.
+    fn place<'s>(&self, source: &'s Source) -> Result<&'s Reference, String> {
+        let suits = |from: &&Reference| self.request.suits(&from.place);
+        source.from.iter().find(suits).or(source.from.first()).ok_or_else(|| "a value has no place".to_owned())
+    }
+
     fn put_signature(&mut self, source: &Source, signature: &str, item: Option<usize>) -> Result<(), String> {
-        let from = source.from.first().ok_or("the signature has no place")?;
+        let from = self.place(source)?;
         if item.is_some() {
             let prefix = String::from_utf8_lossy(&source.prefix);
             return self.request.put_at(from, &format!("{prefix}{signature}"), item);

@@ -43,7 +43,7 @@ impl Request {
             _ => String::new(),
         };
         let content_type = match (plan.content, draft.body.trim_ascii_start().first()) {
-            (Content::Form, _) => Some("application/x-www-form-urlencoded"),
+            (Content::Form | Content::Multipart, _) => Some("application/x-www-form-urlencoded"),
             (Content::Xml, _) | (Content::Any, Some(b'<')) => Some("text/xml"),
             (Content::Json, _) | (Content::Any, Some(b'{' | b'[')) => Some("application/json"),
             (Content::Any, _) => None,
@@ -90,6 +90,16 @@ impl Request {
     /// How many items a place holds.
     pub(super) fn items(&self, reference: &Reference) -> usize {
         self.items.get(&reference.text).map_or(0, Vec::len)
+    }
+
+    /// Whether a body of this form has such a place.
+    pub(super) fn suits(&self, place: &Place) -> bool {
+        let is_json = matches!(self.body.trim_ascii_start().first(), Some(b'{' | b'['));
+        match place {
+            Place::FormField(_) | Place::FormPointer(_) => !is_json,
+            Place::Json(_) | Place::Item(_) => is_json,
+            _ => true,
+        }
     }
 
     /// Puts an item behind those that the place has.
@@ -141,6 +151,17 @@ impl Request {
                 Ok(())
             }
             _ => Err(format!("nothing can be put at `{}`", reference.text)),
+        }
+    }
+
+    /// Turns the text that was put at a place of a JSON body into a number.
+    pub(super) fn make_number(&mut self, reference: &Reference) {
+        let Some(pointer) = reference.text.strip_prefix("json:") else { return };
+        let Ok(mut body) = serde_json::from_slice::<Json>(&self.body) else { return };
+        let Some(place) = body.pointer_mut(pointer) else { return };
+        if let Some(number) = place.as_str().and_then(|text| text.parse::<i64>().ok()) {
+            *place = number.into();
+            self.body = body.to_string().into_bytes();
         }
     }
 

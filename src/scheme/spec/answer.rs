@@ -63,6 +63,21 @@ pub struct Handshake {
     /// The answer.
     #[serde(default, skip_serializing_if = "is_default")]
     pub answer: Answer,
+    /// A URL that is visited before the answer is given, which confirms a subscription. Only for what verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Confirm>,
+}
+
+/// A URL in a verified request that is visited (GET, no redirect).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Confirm {
+    /// The URL: a value of the request, such as {json:/SubscribeURL}.
+    #[schemars(length(min = 1, max = 256))]
+    pub url: String,
+    /// The hosts that it may have; * stands for one label.
+    #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 253)))]
+    pub hosts: Vec<String>,
 }
 
 /// An answer. Values of the request may stand in body (then it is text/plain), in json, and in headers.
@@ -73,7 +88,7 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 200, max = 299))]
     pub status: Option<u16>,
-    /// The content type. Absent: text/plain, with json application/json.
+    /// The content type. Absent: text/plain, with json application/json, without a body none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 128))]
     pub content_type: String,

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::fetch::{Fetch, X5c};
 use super::{is_default, is_yes, yes};
 
 /// A key and the form it has in the Secret.
@@ -38,6 +39,20 @@ pub struct KeySpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4), inner(length(min = 1, max = 4096)))]
     pub constant: Vec<String>,
+    /// Public keys at a URL; no Secret is needed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch: Option<Fetch>,
+    /// The public key of a certificate that the token brings along, under a pinned root; no Secret is needed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x5c: Option<X5c>,
+}
+
+impl KeySpec {
+    /// Whether the endpoint's Secrets are asked for it.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.constant.is_empty() && self.fetch.is_none() && self.x5c.is_none()
+    }
 }
 
 impl Default for KeySpec {
@@ -50,6 +65,8 @@ impl Default for KeySpec {
             text: String::new(),
             digest: None,
             constant: Vec::new(),
+            fetch: None,
+            x5c: None,
         }
     }
 }
@@ -104,6 +121,8 @@ pub enum Content {
     Json,
     /// application/x-www-form-urlencoded.
     Form,
+    /// multipart/form-data, or application/x-www-form-urlencoded, of which only single fields are read.
+    Multipart,
     /// XML.
     Xml,
 }

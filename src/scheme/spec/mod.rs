@@ -5,6 +5,7 @@
 
 mod answer;
 mod family;
+mod fetch;
 mod input;
 
 use std::collections::BTreeMap;
@@ -12,11 +13,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use answer::{Answer, Event, Handshake, Sender};
+pub use answer::{Answer, Confirm, Event, Handshake, Sender};
 pub use family::{
     Algorithm, Dialect, Empty, HttpSignature, Jwt, JwtAlgorithm, Mac, MacHash, PublicKeySignature, SignatureAlgorithm,
     StandardWebhooks, Token,
 };
+pub use fetch::{Fetch, KeyFormat, X5c};
 pub use input::{Content, HeaderList, KeyEncoding, KeySpec, Method, Parameter, Timestamp, Unit};
 
 /// How a provider's deliveries are verified and read. At least one of hmac, hash, publicKey, standardWebhooks, token, jwt,
@@ -37,7 +39,8 @@ pub struct Verification {
     #[serde(default, rename = "let", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 8))]
     pub lets: BTreeMap<String, Text>,
-    /// What the body of a delivery must be: any (default), json (an object or a list), form or xml. A verified body that is
+    /// What the body of a delivery must be: any (default), json (an object or a list), form, multipart (of which
+    /// plain fields are read, by form:NAME) or xml. A verified body that is
     /// something else is answered 400. With any, a body sent as JSON must parse where the entry reads JSON.
     #[serde(default, skip_serializing_if = "is_default")]
     pub content: Content,

@@ -20,9 +20,62 @@ fn each_fault_names_its_field_and_says_how_to_mend_it() {
     let with = |rest: &str| format!("{HMAC}\n{rest}");
     let answer =
         |rest: &str| with(&format!(r#"handshakes = [{{ method = "GET", unsigned = true, answer = {{ {rest} }} }}]"#));
+    let fetch = |rest: &str| {
+        let jwt = r#"jwt = { from = ["bearer"], algorithms = ["RS256"] }"#;
+        format!("keys = {{ signing = {{ fetch = {{ format = \"jwks\", {rest} }} }} }}\n{jwt}")
+    };
     let rows: Vec<(String, &str, &str)> = vec![
         (String::new(), "hmac", "nothing is verified"),
         (with("none = {}"), "none", "stands alone"),
+        (fetch(r#"url = "http://a.example/k""#), "keys.signing.fetch.url", "no https URL"),
+        (fetch(r#"url = "https://u@a.example/k""#), "keys.signing.fetch.url", "no https URL"),
+        (fetch(r#"url = "{header:X-Url}""#), "keys.signing.fetch.hosts", "pin its hosts"),
+        (fetch(r#"url = "{header:X-Url}", hosts = ["a.example"]"#), "keys.signing.fetch.hosts", "pin its hosts"),
+        (
+            fetch(r#"url = "{header:X-Url}", hosts = ["*.com"], path = "/k""#),
+            "keys.signing.fetch.hosts[0]",
+            "no host pattern",
+        ),
+        (
+            fetch(r#"url = "https://a.example/k", hosts = ["a.example"]"#),
+            "keys.signing.fetch.hosts",
+            "a URL with a parameter or of the request",
+        ),
+        (fetch(r#"url = "https://a.example/k", pointer = "/a""#), "keys.signing.fetch.pointer", "PEM"),
+        (fetch(r#"url = "https://a.example/k""#), "keys.signing.fetch", "all customers"),
+        (
+            with(r#"keys = { signing = { fetch = { format = "pem", url = "https://a.example/k" } } }"#),
+            "keys.signing",
+            "nothing else",
+        ),
+        (
+            r#"keys = { signing = { encoding = "pem", fetch = { format = "pem", url = "https://a.example/k" } } }
+            jwt = { from = ["bearer"], algorithms = ["RS256"] }"#
+                .into(),
+            "keys.signing",
+            "one place",
+        ),
+        (
+            r#"keys = { signing = { x5c = { roots = ["ab"] } } }
+            jwt = { from = ["bearer"], algorithms = ["RS256"] }"#
+                .into(),
+            "keys.signing.x5c.roots",
+            "no SHA-256 digest",
+        ),
+        (
+            r#"keys = { signing = { fetch = { format = "jwks", url = "https://a.example/k" } } }
+            jwt = { from = ["bearer"], algorithms = ["HS256"] }"#
+                .into(),
+            "jwt.algorithms",
+            "public key",
+        ),
+        (
+            with(
+                r#"handshakes = [{ method = "GET", unsigned = true, confirm = { url = "{query:u}", hosts = ["a.example"] } }]"#,
+            ),
+            "handshakes[0].confirm",
+            "only for what verified",
+        ),
         (hmac(r#"signed = "{timestmap}{body}""#), "hmac.signed", "did you mean `timestamp`"),
         (hmac(r#"signed = "{shaa256:body}""#), "hmac.signed", "did you mean `sha256`"),
         (hmac(r#"signed = "{haeder:X-A}""#), "hmac.signed", "did you mean `header`"),

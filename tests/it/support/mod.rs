@@ -4,6 +4,7 @@ pub mod apiserver;
 pub mod balancer;
 pub mod eventually;
 pub mod http;
+pub mod keys;
 pub mod kubectl;
 pub mod load;
 pub mod nats;

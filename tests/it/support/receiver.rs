@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use clap::Parser;
 use jethook::config::ReceiverConfig;
-use jethook::event::Event;
+use jethook::event::{Event, Identity, MessagePlan, MessageSpec, Names, SubjectTemplate};
+use jethook::fetch::{self, Fetcher};
 use jethook::health::Health;
 use jethook::metrics::Metrics;
 use jethook::outcome::{NotStored, Outcome};
 use jethook::receiver::{Parts, Publish, Receiver, RefusalNotice, StartError};
-use jethook::route::{
-    BodyLimits, EndpointRef, Filter, Identity, KeyName, MessagePlan, Names, Route, Routes, Serving, State,
-    SubjectTemplate, Table, Usage,
-};
+use jethook::route::{BodyLimits, EndpointRef, Filter, KeyName, Route, Routes, Serving, State, Table, Usage};
 use jethook::scheme::{Context, Key, Scheme, Verification};
 use jethook::secret::Secret;
 use jethook::store::Stored;
@@ -144,10 +142,20 @@ impl Bench {
     }
 
     pub fn try_start(config: &ReceiverConfig) -> Result<Self, StartError> {
+        Self::try_start_with(config, &fetch::Settings::default())
+    }
+
+    /// Starts one that fetches keys so.
+    pub fn try_start_with(config: &ReceiverConfig, keys: &fetch::Settings) -> Result<Self, StartError> {
         let (metrics, routes, store) = (Arc::new(Metrics::default()), Routes::default(), Store::default());
         let (sender, notices) = mpsc::channel(64);
-        let parts =
-            Parts { routes: routes.clone(), metrics: Arc::clone(&metrics), health: Health::default(), notices: sender };
+        let parts = Parts {
+            routes: routes.clone(),
+            metrics: Arc::clone(&metrics),
+            health: Health::default(),
+            notices: sender,
+            keys: Fetcher::start(keys).unwrap(),
+        };
         let connect = {
             let store = store.clone();
             move || {
@@ -216,7 +224,8 @@ fn serving(name: &str, verification: &Value) -> Serving {
     let context = Context { parameters: &std::collections::BTreeMap::new(), url: None, tolerance: None };
     let scheme = Scheme::compile(&verification, context).unwrap();
     let key = Key { index: 0, r#use: "signing".to_owned(), secret: Secret::from(TOKEN) };
-    let (keyring, faults) = scheme.keyring(vec![key]);
+    let keys = if scheme.uses().is_empty() { Vec::new() } else { vec![key] };
+    let (keyring, faults) = scheme.keyring(keys);
     assert!(faults.is_empty(), "{faults:?}");
     let names = Names { prefix: "webhooks", namespace: "shop", name, provider: "custom", cluster: None };
     Serving {
@@ -228,7 +237,8 @@ fn serving(name: &str, verification: &Value) -> Serving {
         limits: BodyLimits { endpoint: 1 << 20, nats: None },
         rate: None,
         filter: Filter::default(),
-        message: MessagePlan {
+        message: MessagePlan::new(MessageSpec {
+            provider: "custom".into(),
             stream: "WEBHOOKS".into(),
             subject: SubjectTemplate::parse("{prefix}.{namespace}.{name}.{event}", names).unwrap(),
             source: format!("/namespaces/shop/webhookendpoints/{name}"),
@@ -238,7 +248,7 @@ fn serving(name: &str, verification: &Value) -> Serving {
             secret_query: Vec::new(),
             headers: Vec::new(),
             identity: Identity::Delivery,
-        },
+        }),
         time_limit: Duration::from_millis(4500),
         scheme,
     }

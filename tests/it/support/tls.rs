@@ -57,8 +57,14 @@ impl Authority {
 
     /// Signs a certificate for `localhost` and 127.0.0.1 that serves servers and clients alike.
     pub fn sign(&self, name: &str) -> Pair {
+        self.sign_for(name, &["localhost", "127.0.0.1"])
+    }
+
+    /// Signs a certificate for these hosts.
+    pub fn sign_for(&self, name: &str, hosts: &[&str]) -> Pair {
         let key = KeyPair::generate().unwrap();
-        let mut parameters = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut parameters = CertificateParams::new(hosts).unwrap();
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
         let certificate = parameters.signed_by(&key, &self.issuer).unwrap();
