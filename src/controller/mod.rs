@@ -31,6 +31,7 @@ use self::core::{Core, NamedSecrets, Notice, Report, Round, Settings, Update};
 use crate::config::RunConfig;
 use crate::health::{Gate, PULSE_EVERY, Pulse};
 use crate::metrics::Metrics;
+use crate::replicas::Digest;
 use crate::route::{self, Policy, Routes};
 use crate::stream::Wanted;
 
@@ -54,6 +55,8 @@ pub struct Links {
     pub named_secrets: channel::Sender<Option<Arc<NamedSecrets>>>,
     /// The streams to read.
     pub wanted: channel::Sender<Arc<Wanted>>,
+    /// What this replica serves, for the others to know.
+    pub serves: channel::Sender<Option<Arc<Digest>>>,
     /// Opened once the first full list is compiled and in service.
     pub complete: Gate,
     /// The controller's sign of life.
@@ -102,6 +105,7 @@ pub async fn run(mut core: Core, metrics: Arc<Metrics>, mut links: Links) {
         if let Some(table) = core.take_table() {
             links.routes.store(table);
             links.complete.open();
+            links.serves.send_replace(core.digest());
             if let Some(began) = began {
                 metrics.observe_route_update(began.elapsed());
             }
@@ -196,6 +200,7 @@ mod tests {
             notices,
             named_secrets,
             wanted,
+            serves: channel::Sender::default(),
             complete: health.gate("endpoints"),
             pulse: health.pulse("controller", Timestamp::now()),
         };

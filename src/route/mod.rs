@@ -27,7 +27,7 @@ pub use compile::{
     CUSTOM, Claim, Compiled, Facts, Handles, Settings, Source, Surroundings, closed, compile, wanted_path,
 };
 pub use filter::Filter;
-pub use gate::{Gate, Pass};
+pub use gate::{Gate, Latch, Pass};
 pub use key_host::KeyHosts;
 pub use keys::{SecretState, SecretView};
 pub use limit::RateLimit;
@@ -75,6 +75,18 @@ pub enum State {
     Suspended,
     /// Closed: 503. The endpoint's conditions say why.
     Closed,
+}
+
+impl State {
+    /// In one word.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Open(_) => "open",
+            Self::Suspended => "suspended",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// All that serving a delivery takes.

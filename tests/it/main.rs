@@ -47,6 +47,7 @@ mod replicas;
 #[path = "../faults/rig.rs"]
 mod rig;
 mod spool;
+mod spread;
 mod status;
 mod store_outage;
 mod store_publish;

@@ -9,18 +9,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::claims::Claims;
 use super::entry::Entry;
 use super::index::{Index, NamedKey};
-use super::status::{self, Told};
+use super::status::{self, Spread, Told};
 use super::world::{Shift, World};
 use crate::api::{ConditionStatus, ConditionType, Reason, WebhookEndpoint, WebhookEndpointStatus};
 use crate::metrics::Metrics;
-use crate::route::{self, Compiled, EndpointRef, Route, Table};
+use crate::replicas::{Digest, Mark, Roster};
+use crate::route::{self, Compiled, EndpointRef, Latch, Route, Table};
 pub use crate::secret::SecretData;
 use crate::stream::{View, Wanted};
+
+/// For so long it is not told that some replica does not serve a route yet.
+const SPREAD_QUIETLY: SignedDuration = SignedDuration::from_millis(500);
 
 /// What a source tells the controller.
 #[expect(clippy::large_enum_variant, reason = "nearly every update is of the largest variant")]
@@ -40,6 +44,8 @@ pub enum Update {
     View(Arc<View>),
     /// Whether this replica holds the Lease.
     Leading(bool),
+    /// The other replicas and what they serve.
+    Replicas(Arc<Roster>),
 }
 
 /// An endpoint as a source saw it.
@@ -134,12 +140,19 @@ pub struct Core {
     index: Index,
     world: World,
     routes: HashMap<String, Arc<Route>>,
+    /// By stream: whether it answers, as all its endpoints see it.
+    latches: HashMap<String, Arc<Latch>>,
     /// Endpoints to compile.
     dirty: BTreeSet<EndpointRef>,
     /// Endpoints whose status may differ.
     stale: BTreeSet<EndpointRef>,
     /// Keys whose value changed.
     rotated: BTreeSet<NamedKey>,
+    /// What this replica serves.
+    digest: Digest,
+    roster: Arc<Roster>,
+    /// Endpoints that some replica may not serve yet.
+    spreading: BTreeSet<EndpointRef>,
     is_leading: bool,
     has_endpoints: bool,
     has_secrets: bool,
@@ -159,9 +172,13 @@ impl Core {
             claims: Claims::default(),
             index: Index::default(),
             routes: HashMap::new(),
+            latches: HashMap::new(),
             dirty: BTreeSet::new(),
             stale: BTreeSet::new(),
             rotated: BTreeSet::new(),
+            digest: Digest::default(),
+            roster: Arc::default(),
+            spreading: BTreeSet::new(),
             is_leading: false,
             has_endpoints: false,
             has_secrets: false,
@@ -179,7 +196,15 @@ impl Core {
     /// When time alone changes something: a grace that ends, NATS that has been away for long.
     #[must_use]
     pub fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
-        self.world.wakes_at(now)
+        let since = self.spreading.iter().filter_map(|endpoint| self.entries.get(endpoint)?.spreading_since);
+        let spread = since.filter_map(|since| since.saturating_add(SPREAD_QUIETLY).ok()).filter(|at| *at > now).min();
+        self.world.wakes_at(now).into_iter().chain(spread).min()
+    }
+
+    /// What this replica serves, once its first full table is made.
+    #[must_use]
+    pub fn digest(&self) -> Option<Arc<Digest>> {
+        self.is_complete().then(|| Arc::new(self.digest.clone()))
     }
 
     /// Takes in what a source tells. Nothing is compiled before [`Self::settle`].
@@ -212,6 +237,10 @@ impl Core {
                 }
                 self.is_leading = is_leading;
             }
+            Update::Replicas(roster) => {
+                self.roster = roster;
+                self.stale.extend(self.spreading.iter().cloned());
+            }
         }
     }
 
@@ -243,6 +272,7 @@ impl Core {
             round.wanted = Some(wanted);
             for stream in gone {
                 self.world.forget_stream(&stream);
+                self.latches.remove(&stream);
             }
         }
         if self.is_complete() {
@@ -305,6 +335,8 @@ impl Core {
         self.index.rename(endpoint, &entry.named, &BTreeSet::new());
         self.index.retarget(endpoint, &entry.targets, &[]);
         self.withdraw(endpoint, entry.served.as_deref());
+        entry.mark.into_iter().for_each(|mark| self.digest.toggle(mark));
+        self.spreading.remove(endpoint);
         self.dirty.remove(endpoint);
         self.stale.remove(endpoint);
         self.metrics.endpoint_gone(endpoint, now);
@@ -346,11 +378,20 @@ impl Core {
         let is_new_target = entry.targets != targets;
         let before = std::mem::replace(&mut entry.targets, targets.clone());
         let path = route.as_ref().map(|route| route.path.clone());
+        let Observed { uid, generation, .. } = &entry.observed;
+        let mark = route.as_ref().map(|route| Mark::new(uid, *generation, &route.path, route.state.name()));
+        if mark != entry.mark {
+            entry.mark.into_iter().chain(mark).for_each(|mark| self.digest.toggle(mark));
+            entry.mark = mark;
+        }
         let served = std::mem::replace(&mut entry.served, path.clone());
         if served != path {
             self.withdraw(endpoint, served.as_deref());
         }
         if let (Some(path), Some(route)) = (path, route) {
+            if let Some((stream, _)) = targets.first() {
+                route.usage.gate.join(self.latches.entry(stream.clone()).or_default());
+            }
             self.routes.insert(path, Arc::new(route));
             self.is_table_changed = true;
         }
@@ -375,12 +416,50 @@ impl Core {
         }
     }
 
+    /// On which replicas an endpoint is served; once all of them do, that holds for its generation and path.
+    fn spread(&mut self, endpoint: &EndpointRef, now: Timestamp) -> Spread {
+        let Some(entry) = self.entries.get_mut(endpoint) else { return Spread::All };
+        let (Some(mark), Some(path)) = (entry.mark, &entry.served) else {
+            self.spreading.remove(endpoint);
+            return Spread::All;
+        };
+        let generation = entry.observed.generation;
+        let is_known = entry.spread.as_ref().is_some_and(|(known, at)| (*known, at) == (generation, path));
+        let is_told = || entry.told.last().is_some_and(|status| status::is_programmed(status, generation, path));
+        let others = &self.roster.others;
+        let agreeing = others.iter().filter(|other| self.digest.agrees(other, mark)).count();
+        if is_known || is_told() || (self.roster.is_settled && agreeing == others.len()) {
+            entry.spread = Some((generation, path.clone()));
+            entry.spreading_since = None;
+            self.spreading.remove(endpoint);
+            return Spread::All;
+        }
+        entry.spreading_since.get_or_insert(now);
+        self.spreading.insert(endpoint.clone());
+        if agreeing == others.len() {
+            return Spread::Unheard;
+        }
+        Spread::Some { serving: agreeing + 1, of: others.len() + 1 }
+    }
+
     /// Computes the statuses that may differ; whoever leads reports those that do.
     fn tell(&mut self, now: Timestamp, round: &mut Round) {
         let rotated = std::mem::take(&mut self.rotated);
         let mut rest = Vec::new();
+        let overdue = self.spreading.iter().filter(|endpoint| {
+            let since = self.entries.get(*endpoint).and_then(|entry| entry.spreading_since);
+            since.is_some_and(|since| now.duration_since(since) >= SPREAD_QUIETLY)
+        });
+        self.stale.extend(overdue.cloned().collect::<Vec<_>>());
         for endpoint in std::mem::take(&mut self.stale) {
+            let spread = self.spread(&endpoint, now);
             let Some(entry) = self.entries.get_mut(&endpoint) else { continue };
+            // The others are nearly always there before a status could be written.
+            if spread != Spread::All
+                && entry.spreading_since.is_none_or(|since| now.duration_since(since) < SPREAD_QUIETLY)
+            {
+                continue;
+            }
             let before = entry.told.last();
             let told = Told {
                 generation: entry.observed.generation,
@@ -388,6 +467,7 @@ impl Core {
                 facts: &entry.facts,
                 away_since: self.away_since,
                 before,
+                spread,
             };
             let status = status::status(told, now);
             self.metrics.set_ready(&endpoint, status::is_ready(&status));
