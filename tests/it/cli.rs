@@ -214,14 +214,25 @@ fn providers_lists_the_catalogue_and_shows_one_with_a_manifest() {
     assert!(line.contains("github"), "{line}");
 }
 
-/// A stage that serves every provider of the catalogue with secrets of its own, and the flags of `send` for each.
+/// Providers of every sort of signature; that all entries sign and verify is held by `vectors`.
+const SENDERS: [&str; 9] = [
+    "github",
+    "gitlab",
+    "salesforce-data-360",
+    "salesforce-marketing-cloud-ens",
+    "salesforce-outbound",
+    "shopify",
+    "slack",
+    "standard-webhooks",
+    "stripe",
+];
+
+/// A stage that serves these providers with secrets of their own, and the flags of `send` for each.
 fn serve_all() -> (Stage, crate::support::operator::Operator, Vec<(String, Vec<String>)>) {
     let stage = Stage::of_files();
     let operator = stage.operator(&[]);
-    let list: Value = serde_json::from_str(&printed(&run(&["providers", "-o", "json"]))).unwrap();
     let mut sends = Vec::new();
-    for entry in list.as_array().unwrap() {
-        let id = entry["id"].as_str().unwrap();
+    for id in SENDERS {
         let secret = match id {
             "standard-webhooks" | "gitlab" => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
             "salesforce-marketing-cloud-ens" => "c2l4dGVlbiBieXRlcyBvciBzbw==",

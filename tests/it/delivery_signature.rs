@@ -17,13 +17,26 @@ struct Genuine {
     vector: Value,
 }
 
-/// The genuine requests of `tests/vectors`.
+/// Providers of every sort of signature, whose requests go through a whole operator; all others through `vectors`.
+const PROVIDERS: [&str; 9] = [
+    "github",
+    "gitlab",
+    "salesforce-data-360",
+    "salesforce-marketing-cloud-ens",
+    "salesforce-outbound",
+    "shopify",
+    "slack",
+    "standard-webhooks",
+    "stripe",
+];
+
+/// The genuine requests of `tests/vectors` by these.
 fn genuine() -> Vec<Genuine> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     let mut all = Vec::new();
     let list =
         |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<PathBuf>>();
-    for folder in list(&root) {
+    for folder in PROVIDERS.map(|provider| root.join(provider)) {
         let provider = folder.file_name().unwrap().to_str().unwrap().to_owned();
         for path in list(&folder) {
             let vector = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
