@@ -2,6 +2,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# The build that the long tests try; empty for a debug build.
+PROFILE ?= --release
 # KEEP=1 leaves the demo running.
 export KEEP
 
@@ -24,12 +26,12 @@ quickstart: ## the same without Kubernetes, from YAML files: nothing big to buil
 
 .PHONY: test
 test: ## everything that must hold: format, lints, unit tests, and tests against a real apiserver and nats-server
-	@echo '== make test: 20 to 30 minutes cold on two cores, about 5 when built before'
+	@echo '== make test: 25 to 35 minutes cold on two cores, about 6 when built before'
 	@echo '== 1/5 what this machine has'
-	@tests/tools/check.sh --lint kube-apiserver etcd kubectl nats-server
+	@tests/tools/check.sh --lint kube-apiserver kube-controller-manager etcd kubectl helm promtool nats-server
 	@echo '== 2/5 cargo fmt --check'
 	@cargo fmt --check
-	@echo '== 3/5 kube-apiserver, etcd, kubectl, nats-server (10 minutes cold, then kept for every clone)'
+	@echo '== 3/5 kube-apiserver, kube-controller-manager, etcd, kubectl, helm, promtool, nats-server (15 minutes cold, then kept for every clone)'
 	@tests/tools/tools.sh
 	@echo '== 4/5 cargo clippy (4 minutes cold)'
 	@cargo clippy --all-targets --locked -- -D warnings
@@ -40,6 +42,24 @@ test: ## everything that must hold: format, lints, unit tests, and tests against
 .PHONY: test-unit
 test-unit: ## the tests that need no other program
 	@cargo test --locked --lib
+
+.PHONY: test-oracles
+test-oracles: ## both directions against the providers' own libraries (Node, Python, Go; fetches them), 10 minutes cold
+	@tests/oracle/run.sh
+
+.PHONY: test-chart
+test-chart: ## the tests of the Helm chart alone (UPDATE=1: keep the new renders)
+	@tools=$$(tests/tools/tools.sh --print) && JETHOOK_TEST_TOOLS=$$tools cargo test --locked --test it chart::
+
+.PHONY: test-faults
+test-faults: ## every fault under load, then a table: what was acknowledged, stored, lost, duplicated (FAULT=…: one of them)
+	@echo '== make test-faults: 10 minutes, after a release build (10 minutes cold)'
+	@tests/tools/tools.sh
+	@tools=$$(tests/tools/tools.sh --print) && JETHOOK_TEST_TOOLS=$$tools cargo test $(PROFILE) --locked --test faults -- $(FAULT)
+
+.PHONY: test-soak
+test-soak: ## the same again and again (DURATION=8h)
+	@DURATION=$${DURATION:-8h} $(MAKE) --no-print-directory test-faults
 
 .PHONY: build
 build: ## target/release/jethook
@@ -54,11 +74,11 @@ lint: ## clippy, warnings denied
 	@cargo clippy --all-targets --locked -- -D warnings
 
 .PHONY: generate
-generate: ## write the generated files again (CRDs, pages) after a change of what they come from
+generate: ## write the generated files again (CRDs, pages, the chart's README and schema) after a change of what they come from
 	@UPDATE=1 cargo test --locked generated
 
 .PHONY: tools
-tools: ## provide kube-apiserver, etcd, kubectl and nats-server (10 minutes cold, then kept for every clone)
+tools: ## provide what the tests run, from kube-apiserver to helm (15 minutes cold, then kept for every clone)
 	@tests/tools/tools.sh
 
 .PHONY: clean-tools

@@ -21,10 +21,10 @@ pub mod metrics;
 
 pub mod stream;
 
-pub mod route;
-
 pub mod event;
 pub mod fetch;
+
+pub mod route;
 
 pub mod store;
 

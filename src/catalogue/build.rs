@@ -18,7 +18,8 @@ fn main() {
         .map(|entry| entry.expect("its entries can be read").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
-    files.sort();
+    // As ids are sorted, and looked up: `a` before `a-b`, which their file names are not.
+    files.sort_by(|a, b| a.file_stem().cmp(&b.file_stem()));
     let mut list = String::from("&[\n");
     for file in files {
         let id = file.file_stem().and_then(|stem| stem.to_str()).expect("file names are ASCII");

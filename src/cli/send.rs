@@ -15,10 +15,10 @@ use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Failure, Output, block_on, print, providers};
-use crate::scheme::{Context, Draft, Key, Keyring, Scheme};
+use crate::scheme::{Context, Draft, Encoding, Key, Keyring, Scheme};
 use crate::secret::Secret;
 
 /// More of an answer than this is not shown.
@@ -58,7 +58,7 @@ pub(super) struct Args {
     /// Time limit for the answer
     #[arg(long, default_value = "30s", value_parser = crate::config::duration)]
     timeout: Duration,
-    /// Print the equivalent curl command, signatures included, and send nothing
+    /// Print the signed request and send nothing: as a curl command, or as data with -o json and -o yaml
     #[arg(long)]
     dry_run: bool,
     /// Form of the result
@@ -69,7 +69,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let signed = sign(args)?;
     if args.dry_run {
-        print(&curl(&signed)?)?;
+        print(&match args.output {
+            Output::Table => curl(&signed)?,
+            Output::Json => format!("{}\n", data(&signed)),
+            Output::Yaml => yaml(&data(&signed))?,
+        })?;
         return Ok(ExitCode::SUCCESS);
     }
     let answer = block_on(deliver(signed, args.timeout))?;
@@ -185,7 +189,7 @@ impl Answer {
                 let headers: BTreeMap<_, _> = headers.iter().cloned().collect();
                 let value = json!({"status": status, "headers": headers, "body": body, "milliseconds": milliseconds});
                 match output {
-                    Output::Yaml => serde_saphyr::to_string(&value).map_err(|error| Failure::Failed(error.to_string())),
+                    Output::Yaml => yaml(&value),
                     _ => Ok(format!("{value}\n")),
                 }
             }
@@ -250,7 +254,7 @@ fn describe(url: &str, error: &dyn std::error::Error) -> Failure {
 /// The request as a curl command that can be pasted into a shell.
 fn curl(signed: &Draft) -> Result<String, Failure> {
     let body = std::str::from_utf8(&signed.body).map_err(|_| {
-        Failure::Failed("the body is no text, so it can't be part of a command; send it instead".to_owned())
+        Failure::Failed("the body is no text, so it can't be part of a command; take -o json".to_owned())
     })?;
     let mut command = format!("curl -i -X {} {}", signed.method, quoted(&signed.url));
     for (name, value) in &signed.headers {
@@ -258,6 +262,19 @@ fn curl(signed: &Draft) -> Result<String, Failure> {
     }
     let _ = write!(command, " \\\n  --data-binary {}\n", quoted(body));
     Ok(command)
+}
+
+/// The request as data. The headers are a list, since a name may come twice; a body that is no text is in base64.
+fn data(signed: &Draft) -> Value {
+    let (field, body) = match std::str::from_utf8(&signed.body) {
+        Ok(text) => ("body", text.to_owned()),
+        Err(_) => ("bodyBase64", Encoding::Base64.encode(&signed.body)),
+    };
+    json!({"method": signed.method.as_str(), "url": signed.url, "headers": signed.headers, field: body})
+}
+
+fn yaml(value: &Value) -> Result<String, Failure> {
+    serde_saphyr::to_string(value).map_err(|error| Failure::Failed(error.to_string()))
 }
 
 fn quoted(text: &str) -> String {
@@ -290,19 +307,35 @@ mod tests {
         assert_eq!(trimmed(b"key".to_vec()).expose(), b"key");
     }
 
-    #[test]
-    fn the_curl_command_survives_quotes() {
-        let draft = Draft {
+    fn draft(body: &'static [u8]) -> Draft {
+        Draft {
             method: Method::POST,
             url: "http://localhost/a?b=c".to_owned(),
-            headers: vec![("X-A".to_owned(), "it's".to_owned())],
-            body: Bytes::from_static(b"{\"a\":\"'\"}"),
+            headers: vec![("X-A".to_owned(), "it's".to_owned()), ("X-A".to_owned(), "2".to_owned())],
+            body: Bytes::from_static(body),
             event: None,
             id: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_signed_request_as_data_keeps_every_header_and_byte() {
+        let headers = json!([["X-A", "it's"], ["X-A", "2"]]);
+        let common = json!({"method": "POST", "url": "http://localhost/a?b=c", "headers": headers});
+        let mut text = common.clone();
+        text["body"] = "{\"a\":\"é\"}".into();
+        assert_eq!(data(&draft("{\"a\":\"é\"}".as_bytes())), text);
+        let mut bytes = common;
+        bytes["bodyBase64"] = "/wA=".into();
+        assert_eq!(data(&draft(b"\xff\x00")), bytes);
+        assert!(curl(&draft(b"\xff\x00")).is_err());
+    }
+
+    #[test]
+    fn the_curl_command_survives_quotes() {
         assert_eq!(
-            curl(&draft).unwrap(),
-            "curl -i -X POST 'http://localhost/a?b=c' \\\n  -H 'X-A: it'\\''s' \\\n  --data-binary '{\"a\":\"'\\''\"}'\n"
+            curl(&draft(b"{\"a\":\"'\"}")).unwrap(),
+            "curl -i -X POST 'http://localhost/a?b=c' \\\n  -H 'X-A: it'\\''s' \\\n  -H 'X-A: 2' \\\n  --data-binary '{\"a\":\"'\\''\"}'\n"
         );
     }
 }

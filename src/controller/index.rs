@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::core::{NamedSecrets, SecretRef};
-use crate::route::{EndpointRef, is_within};
+use crate::event::is_within;
+use crate::route::EndpointRef;
 use crate::stream::Wanted;
 
 /// A Secret's key, as an endpoint names it.

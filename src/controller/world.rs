@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::core::{SecretData, SecretRef};
-use crate::route::{SecretState, SecretView, Stream, Surroundings, is_within};
+use crate::event::is_within;
+use crate::route::{SecretState, SecretView, Stream, Surroundings};
 use crate::secret::Secret;
 use crate::stream::{Connection, View};
 

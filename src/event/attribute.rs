@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::headers::{Headers, bytes_of};
 use super::id::Ids;
-use crate::route::MessagePlan;
+use super::{MessagePlan, MessageSpec};
 use crate::scheme::{Delivery, Verified};
 
 /// Bytes of the request's headers and query that are kept; beyond, whole headers are left out.
@@ -16,18 +16,17 @@ const KEPT_BYTES_MAX: usize = 16 * 1024;
 /// A longer event type or content type is cut, or left out: an attribute is for filtering, and a body is not to choose how
 /// large the headers are.
 const ATTRIBUTE_BYTES_MAX: usize = 256;
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 pub(super) fn headers(
-    provider: &str,
     plan: &MessagePlan,
     verified: &Verified,
     delivery: &Delivery<'_>,
     ids: &Ids,
     received: Timestamp,
 ) -> Headers {
-    let mut headers = Headers::of(&ids.message);
-    headers.add("Nats-Expected-Stream", &plan.stream);
-    cloud_event(&mut headers, provider, plan, verified, delivery, ids, received);
+    let mut headers = Headers::of(&ids.message, &plan.common);
+    cloud_event(&mut headers, &plan.spec, verified, delivery, ids, received);
     headers.add("http-method", delivery.method.as_str());
     if keep_request(&mut headers, plan, delivery) == Kept::Part {
         headers.add("http-truncated", "true");
@@ -37,32 +36,27 @@ pub(super) fn headers(
 
 fn cloud_event(
     headers: &mut Headers,
-    provider: &str,
-    plan: &MessagePlan,
+    spec: &MessageSpec,
     verified: &Verified,
     delivery: &Delivery<'_>,
     ids: &Ids,
     received: Timestamp,
 ) {
-    headers.add("ce-specversion", "1.0");
     headers.add_attribute("ce-id", &ids.event);
-    headers.add_attribute("ce-source", &plan.source);
     match verified.event().filter(|event| !event.is_empty()) {
-        Some(event) => headers.add_attribute("ce-type", &format!("{}.{}", plan.type_prefix, cut(event))),
-        None => headers.add_attribute("ce-type", &plan.type_prefix),
+        Some(event) => headers.add_attribute_of("ce-type", &[&spec.type_prefix, ".", cut(event)]),
+        None => headers.add_attribute("ce-type", &spec.type_prefix),
     }
     let received = received.to_string();
     match verified.time() {
         Some(time) => headers.add("ce-time", &time.to_string()),
         None => headers.add("ce-time", &received),
     }
+    headers.add("ce-receivedtime", &received);
     let content_type = text(delivery, &header::CONTENT_TYPE);
     if let Some(content_type) = content_type.filter(|text| (1..=ATTRIBUTE_BYTES_MAX).contains(&text.len())) {
         headers.add_attribute("ce-datacontenttype", content_type);
     }
-    headers.add_attribute("ce-provider", provider);
-    headers.add("ce-receivedtime", &received);
-    headers.add("ce-authenticates", plan.authenticates);
     if let Some(parent) = traceparent(delivery) {
         headers.add("ce-traceparent", parent);
     }
@@ -89,29 +83,18 @@ fn keep_request(headers: &mut Headers, plan: &MessagePlan, delivery: &Delivery<'
         }
     };
     // What a signature needs comes before what the sender can make as long as it likes.
-    let mut stored = String::with_capacity(64);
-    for name in plan.headers.iter().filter(|name| may_be_stored(name)) {
-        stored.clear();
-        stored.push_str("http-");
-        stored.push_str(name.as_str());
+    for (name, stored) in &plan.kept {
         for value in delivery.headers.get_all(name) {
-            keep(&stored, value.as_bytes());
+            keep(stored, value.as_bytes());
         }
     }
     if let Some(query) = delivery.query {
-        let query = without(query, &plan.secret_query);
+        let query = without(query, &plan.spec.secret_query);
         if !query.is_empty() {
             keep("http-query", query.as_bytes());
         }
     }
     kept
-}
-
-/// No credential is stored whoever names it, and no header that would pass for one of ours.
-fn may_be_stored(name: &HeaderName) -> bool {
-    let is_credential =
-        [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE, header::SET_COOKIE].contains(name);
-    !is_credential && !["method", "query", "truncated"].contains(&name.as_str())
 }
 
 /// The beginning of a text, whole characters.
@@ -130,7 +113,7 @@ fn text<'a>(delivery: &Delivery<'a>, name: &HeaderName) -> Option<&'a str> {
 /// The request's `traceparent`, where it is valid: `00-{32 hex}-{16 hex}-{2 hex}`, lower case, neither id all zero (W3C
 /// Trace Context 1).
 fn traceparent<'a>(delivery: &Delivery<'a>) -> Option<&'a str> {
-    let value = text(delivery, &HeaderName::from_static("traceparent"))?;
+    let value = text(delivery, &TRACEPARENT)?;
     let mut parts = value.split('-');
     let mut next = |length: usize| {
         let is_hex = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'));

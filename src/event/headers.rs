@@ -10,19 +10,22 @@ use serde::de::value::{Error, StringDeserializer};
 /// The header that every message begins with.
 const FIRST: &str = "Nats-Msg-Id";
 const LINE_END: &str = "\r\n";
+/// Room for the headers of an ordinary message.
+const BLOCK_BYTES: usize = 1024;
 
 /// Names and values in the order of their making, a name as often as it has values, as they stand on the wire. Values are
 /// printable ASCII, blanks and tabs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers {
     block: String,
 }
 
 impl Headers {
-    /// Begins with the message id.
-    pub(super) fn of(message_id: &str) -> Self {
-        let mut headers = Self { block: String::with_capacity(1024) };
+    /// Begins with the message id, and goes on with what all messages of an endpoint have in common.
+    pub(super) fn of(message_id: &str, common: &Self) -> Self {
+        let mut headers = Self { block: String::with_capacity(BLOCK_BYTES) };
         headers.add(FIRST, message_id);
+        headers.block.push_str(&common.block);
         headers
     }
 
@@ -56,32 +59,39 @@ impl Headers {
 
     /// Adds a header of ours. What its value could hold of other bytes is percent-encoded.
     pub(super) fn add(&mut self, name: &'static str, value: &str) {
-        self.push(name, value.as_bytes(), is_printable);
+        self.push(name, &[value.as_bytes()], is_printable);
     }
 
     /// Adds a `CloudEvents` attribute: encoded as the NATS binding says, blanks, `"` and `%` as well.
     pub(super) fn add_attribute(&mut self, name: &'static str, value: &str) {
-        self.push(name, value.as_bytes(), is_plain);
+        self.add_attribute_of(name, &[value]);
+    }
+
+    /// Adds a `CloudEvents` attribute that is put together from parts.
+    pub(super) fn add_attribute_of<const N: usize>(&mut self, name: &'static str, parts: &[&str; N]) {
+        self.push(name, &parts.map(str::as_bytes), is_plain);
     }
 
     /// Adds a header of the request under a name that was made from its own; a name that NATS can't carry is left out.
     pub(super) fn add_named(&mut self, name: &str, value: &[u8]) {
         if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') {
-            self.push(name, value, is_printable);
+            self.push(name, &[value], is_printable);
         }
     }
 
-    fn push(&mut self, name: &str, value: &[u8], is_kept: fn(u8) -> bool) {
+    fn push(&mut self, name: &str, parts: &[&[u8]], is_kept: impl Fn(u8) -> bool + Copy) {
         self.block.push_str(name);
         self.block.push_str(": ");
-        match std::str::from_utf8(value) {
-            Ok(text) if value.iter().all(|byte| is_kept(*byte)) => self.block.push_str(text),
-            _ => self.push_encoded(value, is_kept),
+        for part in parts {
+            match std::str::from_utf8(part) {
+                Ok(text) if all(part, is_kept) => self.block.push_str(text),
+                _ => self.push_encoded(part, is_kept),
+            }
         }
         self.block.push_str(LINE_END);
     }
 
-    fn push_encoded(&mut self, value: &[u8], is_kept: fn(u8) -> bool) {
+    fn push_encoded(&mut self, value: &[u8], is_kept: impl Fn(u8) -> bool) {
         for &byte in value {
             if is_kept(byte) {
                 self.block.push(char::from(byte));
@@ -98,14 +108,19 @@ pub(super) fn bytes_of(value: &[u8]) -> usize {
     value.iter().map(|byte| if is_printable(*byte) { 1 } else { 3 }).sum()
 }
 
+/// Whether all bytes are so. Looks at every one: without an early end, several are looked at at once.
+fn all(value: &[u8], is_so: impl Fn(u8) -> bool) -> bool {
+    value.iter().fold(true, |all, byte| all & is_so(*byte))
+}
+
 /// Printable ASCII, blank and tab.
-fn is_printable(byte: u8) -> bool {
-    byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t')
+const fn is_printable(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t')
 }
 
 /// U+0021 to U+007E, save `"` and `%`.
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_graphic() && byte != b'"' && byte != b'%'
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'!'..=b'~') && byte != b'"' && byte != b'%'
 }
 
 #[cfg(test)]
@@ -114,7 +129,7 @@ mod tests {
 
     #[test]
     fn values_are_encoded_as_their_header_asks() {
-        let mut headers = Headers::of("id");
+        let mut headers = Headers::of("id", &Headers::default());
         headers.add("a", "x y\t%\"\r\n\u{0}é");
         headers.add_attribute("b", "Euro € 😀 \"%\" ~!");
         headers.add_named("http-x", b"\xff\x7f ok");
@@ -136,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_map_is_the_block() {
-        let mut headers = Headers::of("id");
+        let mut headers = Headers::of("id", &Headers::default());
         headers.add_named("http-x", b"1");
         headers.add_named("http-x", b"2");
         let map = headers.to_map();
@@ -153,7 +168,7 @@ mod tests {
 
     #[test]
     fn no_value_ends_its_line() {
-        let mut headers = Headers::of("a\r\nNats-Rollup: all");
+        let mut headers = Headers::of("a\r\nNats-Rollup: all", &Headers::default());
         headers.add_named("http-x", b"1\r\nNats-TTL: 1s\n\r");
         headers.add_named("http-x: y\r\nNats-TTL", b"1s");
         let names: Vec<_> = headers.iter().map(|(name, _)| name).collect();

@@ -6,7 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::route::{Identity, MessagePlan};
+use super::{Identity, MessageSpec};
 use crate::scheme::{Delivery, Verified};
 
 /// A longer message id is hashed: it costs the server memory for as long as the duplicate window.
@@ -24,7 +24,7 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    pub(super) fn of(plan: &MessagePlan, verified: &Verified, delivery: &Delivery<'_>) -> Self {
+    pub(super) fn of(plan: &MessageSpec, verified: &Verified, delivery: &Delivery<'_>) -> Self {
         let prefix = &plan.id_prefix;
         let (id, guard) = match &plan.identity {
             Identity::Delivery => match verified.id().filter(|id| !id.value.is_empty()) {

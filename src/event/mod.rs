@@ -3,13 +3,16 @@
 mod attribute;
 mod headers;
 mod id;
+mod plan;
+mod subject;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use headers::Headers;
+pub use plan::{Identity, MessagePlan, MessageSpec};
+pub use subject::{Names, SubjectTemplate, is_within, listed};
 
-use crate::route::MessagePlan;
 use crate::scheme::{Delivery, Verified};
 
 /// A verified delivery as the message that `JetStream` stores.
@@ -29,16 +32,15 @@ impl Event {
     /// Builds the message. `received` is when the request's first byte came.
     #[must_use]
     pub fn new(
-        provider: &str,
         plan: &MessagePlan,
         verified: &Verified,
         delivery: &Delivery<'_>,
         payload: Bytes,
         received: Timestamp,
     ) -> Self {
-        let ids = id::Ids::of(plan, verified, delivery);
-        let subject = plan.subject.subject(verified.event());
-        let headers = attribute::headers(provider, plan, verified, delivery, &ids, received);
+        let ids = id::Ids::of(&plan.spec, verified, delivery);
+        let subject = plan.spec.subject.subject(verified.event());
+        let headers = attribute::headers(plan, verified, delivery, &ids, received);
         Self { subject, headers, payload, id: ids.event }
     }
 }
@@ -56,7 +58,6 @@ mod tests {
 
     use super::*;
     use crate::catalogue;
-    use crate::route::{Identity, Names, SubjectTemplate};
     use crate::scheme::{Context, Key, Keyring, Scheme, Verdict};
     use crate::secret::Secret;
 
@@ -75,7 +76,7 @@ mod tests {
         provider: &'static str,
         scheme: Scheme,
         keyring: Keyring,
-        plan: MessagePlan,
+        plan: MessageSpec,
         headers: Vec<(String, String)>,
         more: HeaderMap,
         query: Option<String>,
@@ -100,7 +101,8 @@ mod tests {
                 Names { prefix: "webhooks", namespace: "shop", name: "hook", provider: &provider.id, cluster: None };
             let mut headers = vec![HeaderName::from_static("user-agent"), HeaderName::from_static("content-type")];
             headers.extend(scheme.evidence().iter().cloned());
-            let plan = MessagePlan {
+            let plan = MessageSpec {
+                provider: Arc::from("example"),
                 stream: Arc::from("WEBHOOKS"),
                 subject: SubjectTemplate::parse("{prefix}.{namespace}.{name}.{event}", names).unwrap(),
                 source: "/namespaces/shop/webhookendpoints/hook".to_owned(),
@@ -168,7 +170,13 @@ mod tests {
                 other => panic!("{other:?}"),
             };
             let received = at("2026-11-24T10:00:01.5Z");
-            Event::new("example", &self.plan, &verified, &delivery, Bytes::from(self.body.clone()), received)
+            Event::new(
+                &MessagePlan::new(self.plan.clone()),
+                &verified,
+                &delivery,
+                Bytes::from(self.body.clone()),
+                received,
+            )
         }
 
         fn message_id(&self) -> String {

@@ -80,7 +80,7 @@ pub(super) async fn handle<P: Publish>(
     let shared = &worker.shared;
     let client = shared.trust.client(connection.peer, &parts.headers);
     let mut tally = Some(Tally::begin(shared, exchange.began, client));
-    let call = Call { parts, has_path_token: false, received: received(exchange.began) };
+    let call = Call { parts, has_path_token: false, began: exchange.began };
     let delivering = deliver(&worker, &exchange, call, &mut body, &mut tally, client);
     let result = AssertUnwindSafe(delivering).catch_unwind().await.unwrap_or(Err(Refusal::Internal));
     let result = result.map_err(|refusal| limit_refusals(shared, client, refusal));
@@ -197,7 +197,7 @@ struct Call {
     parts: Parts,
     has_path_token: bool,
     /// When its first byte came.
-    received: Timestamp,
+    began: Instant,
 }
 
 impl Call {
@@ -231,8 +231,7 @@ impl Call {
     }
 }
 
-fn received(began: Instant) -> Timestamp {
-    let now = Timestamp::now();
+fn received(began: Instant, now: Timestamp) -> Timestamp {
     let ago = SignedDuration::try_from(began.elapsed()).unwrap_or_default();
     now.checked_sub(ago).unwrap_or(now)
 }
@@ -372,8 +371,7 @@ fn judge(
     if !serving.filter.accepts(verified.event()) {
         return Ok(Judged::Filtered);
     }
-    let plan = &serving.message;
-    let event = Event::new(&route.provider, plan, &verified, &delivery, payload.clone(), call.received);
+    let event = Event::new(&serving.message, &verified, &delivery, payload.clone(), received(call.began, now));
     Ok(Judged::Event(event))
 }
 

@@ -38,9 +38,20 @@ pub(super) fn answer(result: Result<Done, Refusal>, connection: Connection) -> A
 }
 
 fn stored(outcome: Outcome, id: &str) -> Answer {
-    // A JSON string is the text in quotes wherever nothing in it needs escaping.
-    let id = serde_json::Value::from(id);
-    json(StatusCode::OK, format!(r#"{{"status":"{}","id":{id}}}"#, outcome.label()))
+    let mut line = String::with_capacity(id.len() + 40);
+    line.push_str(r#"{"status":""#);
+    line.push_str(outcome.label());
+    line.push_str(r#"","id":"#);
+    // Nearly every id is a text in which JSON escapes nothing.
+    if id.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+        line.push('"');
+        line.push_str(id);
+        line.push('"');
+    } else {
+        line.push_str(&serde_json::Value::from(id).to_string());
+    }
+    line.push('}');
+    json(StatusCode::OK, line)
 }
 
 fn refused(refusal: &Refusal) -> Answer {

@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
 use futures_util::future::poll_fn;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -50,7 +51,15 @@ pub(super) struct Worker<P> {
     pub(super) tasks: TaskTracker,
     /// The runtime is about to go: nothing can be spawned any more.
     pub(super) has_ended: Cell<bool>,
-    http: auto::Builder<LocalExecutor>,
+    protocol: Protocol,
+}
+
+/// What is spoken on a connection.
+#[derive(Debug)]
+enum Protocol {
+    Http1(http1::Builder),
+    /// HTTP/1.1 or HTTP/2, as the first bytes say.
+    Any(auto::Builder<LocalExecutor>),
 }
 
 /// Serves until the acceptor hands over no more and what is in flight has ended, or the time for it is up.
@@ -60,8 +69,9 @@ pub(super) async fn run<P: Publish>(
     mut sockets: mpsc::Receiver<Accepted>,
     pulse: Pulse,
 ) {
-    let http = http(&shared.config);
-    let worker = Rc::new(Worker { shared, publisher, tasks: TaskTracker::new(), has_ended: Cell::new(false), http });
+    let protocol = protocol(&shared.config);
+    let worker =
+        Rc::new(Worker { shared, publisher, tasks: TaskTracker::new(), has_ended: Cell::new(false), protocol });
     let mut beat = interval(PULSE_EVERY);
     loop {
         tokio::select! {
@@ -85,23 +95,25 @@ pub(super) async fn run<P: Publish>(
     worker.has_ended.set(true);
 }
 
-fn http(config: &ReceiverConfig) -> auto::Builder<LocalExecutor> {
-    let mut http = auto::Builder::new(LocalExecutor);
+fn protocol(config: &ReceiverConfig) -> Protocol {
     // The handler counts to the byte; this bounds what a head may hold until then.
     let head_bytes_max = config.max_header_size.saturating_add(config.max_uri_size);
     let buffer_bytes_max = usize::try_from(head_bytes_max).unwrap_or(usize::MAX).max(BUFFER_BYTES_MIN);
     // Connections keep their own time (`Connection::deadline`).
-    http.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(buffer_bytes_max);
     if !config.http2 {
-        return http.http1_only();
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(buffer_bytes_max);
+        return Protocol::Http1(http);
     }
+    let mut http = auto::Builder::new(LocalExecutor);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(buffer_bytes_max);
     http.http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_header_list_size(u32::try_from(config.max_header_size).unwrap_or(u32::MAX));
-    http
+    Protocol::Any(http)
 }
 
 /// Serves one connection to its end.
@@ -159,16 +171,25 @@ enum Ended {
 async fn drive<P: Publish>(worker: &Rc<Worker<P>>, connection: &Rc<Connection>) -> Ended {
     let service = service_fn(|request| handle(Rc::clone(worker), Rc::clone(connection), request));
     let wire = TokioIo::new(Wire(Rc::clone(connection)));
-    let mut http = pin!(worker.http.serve_connection(wire, service));
+    match &worker.protocol {
+        Protocol::Http1(http) => keep_time(connection, pin!(http.serve_connection(wire, service)), |_| {}).await,
+        Protocol::Any(http) => {
+            keep_time(connection, pin!(http.serve_connection(wire, service)), auto::Connection::graceful_shutdown).await
+        }
+    }
+}
+
+/// Drives `http` to its end, or until the connection has had its time. With HTTP/1.1 the last answer says `Connection: close`;
+/// HTTP/2 has a frame for it, which `say_last` sends.
+async fn keep_time<F: Future>(connection: &Connection, mut http: Pin<&mut F>, say_last: impl Fn(Pin<&mut F>)) -> Ended {
     let mut timer = pin!(sleep_until(connection.deadline().unwrap_or_else(Instant::now)));
     poll_fn(|ctx| {
         connection.seat.listen(ctx);
         if connection.seat.is_evicted() {
             return Poll::Ready(Ended::ByUs);
         }
-        // With HTTP/1.1 the last answer says `Connection: close`; HTTP/2 has a frame for it.
         if connection.seat.is_stopped() && connection.stop() && connection.is_multiplexed() {
-            http.as_mut().graceful_shutdown();
+            say_last(http.as_mut());
         }
         if http.as_mut().poll(ctx).is_ready() {
             return Poll::Ready(Ended::ByHttp);

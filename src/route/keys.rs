@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::subject::listed;
 use super::{KeyName, Problem};
 use crate::api::{ConditionType, Reason, SecretInUse, SecretRef, WebhookEndpointSpec};
+use crate::event::listed;
 use crate::scheme::{Key, KeyUse, Keyring, Scheme};
 use crate::secret::{Secret, SecretData};
 

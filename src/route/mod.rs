@@ -10,7 +10,6 @@ mod path;
 mod plan;
 mod policy;
 mod problem;
-mod subject;
 mod table;
 mod target;
 mod verification;
@@ -19,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Duration;
 
-use http::{HeaderName, Method};
+use http::Method;
 use ipnet::IpNet;
 
 pub use compile::{
@@ -33,12 +32,12 @@ pub use limit::RateLimit;
 pub use path::check_path;
 pub use policy::Policy;
 pub use problem::Problem;
-pub use subject::{Names, SubjectTemplate, is_within};
 pub use table::{Found, Routes, Table};
 pub use target::{Ask, HEADER_ROOM_BYTES, Stream, go_duration, judge_target};
 
 pub use crate::api::{EndpointRef, KeyName};
 
+use crate::event::MessagePlan;
 use crate::metrics::{EndpointMetrics, Histogram};
 use crate::scheme::{Keyring, Scheme};
 
@@ -121,40 +120,4 @@ pub struct Usage {
     pub body_bytes: AtomicU64,
     /// Whether its stream answers.
     pub gate: Gate,
-}
-
-/// How an endpoint's messages are built; everything that does not depend on the request.
-#[derive(Debug)]
-pub struct MessagePlan {
-    /// The stream, sent as `Nats-Expected-Stream`.
-    pub stream: Arc<str>,
-    /// The subject template.
-    pub subject: SubjectTemplate,
-    /// `ce-source`.
-    pub source: String,
-    /// `ce-type` without the event: `com.github`.
-    pub type_prefix: String,
-    /// Prefix of `Nats-Msg-Id`: the object's uid, or `{cluster}.{namespace}.{name}`.
-    pub id_prefix: String,
-    /// `ce-authenticates`.
-    pub authenticates: &'static str,
-    /// Query parameters that carry a secret and are removed before the query is stored.
-    pub secret_query: Vec<String>,
-    /// Request headers to keep as `http-{name}`: evidence, user-agent, content-type, `forwardHeaders`.
-    pub headers: Vec<HeaderName>,
-    /// How repeated deliveries are told.
-    pub identity: Identity,
-}
-
-/// How repeated deliveries are told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// The provider's delivery id.
-    Delivery,
-    /// A request header, unsigned.
-    Header(HeaderName),
-    /// The digest of the body.
-    Content,
-    /// Nothing: each request gets a random id.
-    None,
 }

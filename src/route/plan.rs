@@ -4,9 +4,9 @@ use http::{HeaderName, header};
 use ipnet::IpNet;
 
 use super::limit::{self, RateLimit};
-use super::subject::Names;
-use super::{Filter, Handles, Identity, Problem, Settings, Source, SubjectTemplate};
+use super::{Filter, Handles, Problem, Settings, Source};
 use crate::api::{Deduplication, DeduplicationKey, LargeBodies, Reason, Target};
+use crate::event::{Identity, Names, SubjectTemplate};
 use crate::scheme::{Identifies, Scheme, Verification};
 
 /// The default subject template.

@@ -2,8 +2,8 @@
 
 use super::key_host::KeyHosts;
 use super::path::check_path;
-use super::subject::{is_within, listed};
 use crate::config::PolicyConfig;
+use crate::event::{is_within, listed};
 
 /// What stands for the endpoint's own namespace in a template.
 const NAMESPACE: &str = "{namespace}";

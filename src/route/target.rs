@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Problem;
-use super::subject::{is_within, listed};
 use crate::api::{ConditionType, Reason};
+use crate::event::{is_within, listed};
 use crate::stream::{Discard, Retention, Storage, StreamFacts, StreamState};
 
 /// Room for the headers of a message, in bytes.

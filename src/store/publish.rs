@@ -10,9 +10,8 @@ use async_nats::client::PublishErrorKind;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::oneshot::error::TryRecvError;
 use tokio::task::spawn_local;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, interval, sleep, timeout_at};
 
 use super::ack::{Acks, Pending, Reply};
 use super::connect::{self, Link, Voice};
@@ -29,6 +28,8 @@ const ACK_MAX: Duration = Duration::from_millis(1500);
 const ACK_MIN: Duration = Duration::from_millis(250);
 /// What the first try has in any case: the sender of a body that took all its time may still be there.
 const FIRST_TRY: Duration = Duration::from_millis(500);
+/// How often it is looked for tries that have had their time: a timer for each would cost as much as its hash.
+const EXPIRE_EVERY: Duration = Duration::from_millis(50);
 /// Pause after an answer that says to try again; up to half of it more, so that many do not come back at once.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// How often those who wait for a stream look whether it is back.
@@ -86,6 +87,7 @@ impl Publisher {
         let acks = Acks::default();
         spawn_local(take_acks(link.clone(), inbox.clone(), acks.clone(), Arc::clone(&shared)));
         spawn_local(take_denials(acks.clone(), Arc::clone(&shared)));
+        spawn_local(expire(acks.clone()));
         Ok(Self(Rc::new(Inner { link, acks, inbox, shared })))
     }
 
@@ -113,17 +115,19 @@ impl Publisher {
         // Why the last try failed. What has begun may be stored already, so it is worth a wait whoever the sender is.
         let mut last = None;
         let mut patience = None;
+        let mut now = start;
         loop {
-            let pass = match self.pass(&usage.gate) {
+            let pass = match self.pass(&usage.gate, now) {
                 Ok(pass) => pass,
                 Err(reason) if last.is_none() && time_limit < PATIENT_FROM => return Err(reason),
                 Err(reason) => {
                     self.wait(deadline, &mut patience).await.map_err(|()| last.clone().unwrap_or(reason))?;
+                    now = Instant::now();
                     continue;
                 }
             };
             patience = None;
-            let reason = match self.attempt(&mut outgoing, &usage.gate, pass, deadline).await {
+            let reason = match self.attempt(&mut outgoing, &usage.gate, pass, (now, deadline)).await {
                 Attempt::Stored(stored) => {
                     shared.metrics.publish_duration.observe_duration(start.elapsed());
                     return Ok(stored);
@@ -141,6 +145,7 @@ impl Publisher {
             }
             last = Some(reason);
             sleep(pause).await;
+            now = Instant::now();
         }
     }
 
@@ -154,11 +159,11 @@ impl Publisher {
         }
     }
 
-    fn pass(&self, gate: &Gate) -> Result<Pass, NotStored> {
+    fn pass(&self, gate: &Gate, now: Instant) -> Result<Pass, NotStored> {
         if !self.0.link.is_up() {
             return Err(NotStored::Disconnected);
         }
-        gate.pass(self.0.shared.now_ms()).ok_or(NotStored::StreamAway)
+        gate.pass(self.0.shared.millis(now)).ok_or(NotStored::StreamAway)
     }
 
     /// Waits until it is worth looking again.
@@ -182,32 +187,42 @@ impl Publisher {
         if Instant::now() + ACK_MIN > until { Err(()) } else { timeout_at(until, change).await.map_err(|_| ()) }
     }
 
-    async fn attempt(&self, outgoing: &mut Outgoing, gate: &Gate, pass: Pass, deadline: Instant) -> Attempt {
-        let Inner { link, acks, inbox, shared } = &*self.0;
+    async fn attempt(
+        &self,
+        outgoing: &mut Outgoing,
+        gate: &Gate,
+        pass: Pass,
+        (now, deadline): (Instant, Instant),
+    ) -> Attempt {
+        let Inner { link, acks, inbox, .. } = &*self.0;
         if let Some(reply) = outgoing.late_reply() {
             return self.settle(reply, outgoing, gate, pass);
         }
-        let until = deadline.min(Instant::now() + ACK_MAX);
+        let until = deadline.min(now + ACK_MAX);
         let connection = link.number();
         let pending = match &mut outgoing.pending {
             Some(pending) => {
-                pending.again(connection);
+                pending.again(connection, until);
                 pending
             }
-            none => none.insert(acks.expect(outgoing.subject.clone(), connection)),
+            none => none.insert(acks.expect(outgoing.subject.clone(), connection, until)),
         };
         let (subject, headers) = (outgoing.subject.clone(), outgoing.headers.to_map());
         let reply_to = format!("{inbox}.{}", pending.number());
         let payload = outgoing.payload.clone();
         let exchange = async {
             let sending = link.client.publish_with_reply_and_headers(subject, reply_to, headers, payload);
-            sending.await.map_err(|error| error.kind())?;
-            // The table drops no waiter without a word.
-            Ok((&mut pending.reply).await.unwrap_or(Reply::Lost))
+            tokio::select! {
+                biased;
+                sent = sending => sent.map_err(|error| error.kind())?,
+                // What is queued for a connection that takes no more has its time as well.
+                reply = pending.reply() => return Ok(reply),
+            }
+            Ok(pending.reply().await)
         };
-        match timeout_at(until, exchange).await {
-            Ok(Ok(reply)) => self.settle(reply, outgoing, gate, pass),
-            Ok(Err(error)) => {
+        match exchange.await {
+            Ok(reply) => self.settle(reply, outgoing, gate, pass),
+            Err(error) => {
                 gate.unsaid(pass);
                 Attempt::Failed(match error {
                     PublishErrorKind::MaxPayloadExceeded => too_large(link.client.max_payload()),
@@ -215,17 +230,14 @@ impl Publisher {
                     PublishErrorKind::Send | PublishErrorKind::InvalidSubject => NotStored::Disconnected,
                 })
             }
-            // The ack may still come while the next try is under way: the entry stays.
-            Err(_) => {
-                gate.failed(pass, shared.now_ms());
-                Attempt::Again(NotStored::NoAck)
-            }
         }
     }
 
     fn settle(&self, reply: Reply, outgoing: &mut Outgoing, gate: &Gate, pass: Pass) -> Attempt {
         let Inner { link, shared, .. } = &*self.0;
-        outgoing.pending = None;
+        if !matches!(reply, Reply::Late) {
+            outgoing.pending = None;
+        }
         match reply {
             Reply::Ack { sequence, is_duplicate } => {
                 gate.answered();
@@ -237,7 +249,7 @@ impl Publisher {
                 judge(code, link.client.max_payload())
             }
             Reply::NoResponders => {
-                gate.failed(pass, shared.now_ms());
+                gate.failed(pass, shared.millis(Instant::now()));
                 Attempt::Again(NotStored::NoStream)
             }
             // Neither of these says anything of the stream.
@@ -249,6 +261,11 @@ impl Publisher {
                 gate.unsaid(pass);
                 Attempt::Again(NotStored::Disconnected)
             }
+            // The ack may still come while the next try is under way: the entry stays.
+            Reply::Late => {
+                gate.failed(pass, shared.millis(Instant::now()));
+                Attempt::Again(NotStored::NoAck)
+            }
         }
     }
 }
@@ -256,13 +273,13 @@ impl Publisher {
 impl Outgoing {
     /// A reply that came after its try was given up; what broke meanwhile is to be sent again.
     fn late_reply(&mut self) -> Option<Reply> {
-        match self.pending.as_mut()?.reply.try_recv() {
-            Ok(Reply::Lost) | Err(TryRecvError::Closed) => {
+        match self.pending.as_ref()?.taken()? {
+            Reply::Lost => {
                 self.pending = None;
                 None
             }
-            Ok(reply) => Some(reply),
-            Err(TryRecvError::Empty) => None,
+            Reply::Late => None,
+            reply => Some(reply),
         }
     }
 }
@@ -320,6 +337,14 @@ async fn take_acks(link: Link, inbox: String, acks: Acks, shared: Arc<Shared>) {
         }
         // Its end is the client's; it is not to be asked again and again.
         sleep(RETRY_AFTER).await;
+    }
+}
+
+/// Wakes those whose try has had its time.
+async fn expire(acks: Acks) {
+    let mut tick = interval(EXPIRE_EVERY);
+    loop {
+        acks.expire(tick.tick().await);
     }
 }
 

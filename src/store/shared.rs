@@ -42,8 +42,9 @@ impl Shared {
         Self { limits, inflight, waiters, denials, metrics, epoch: Instant::now() }
     }
 
-    pub(super) fn now_ms(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
+    /// A moment as gates count it.
+    pub(super) fn millis(&self, moment: Instant) -> u64 {
+        u64::try_from(moment.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX)
     }
 }
 

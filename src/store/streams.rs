@@ -20,8 +20,8 @@ use super::credential::ConfigError;
 use super::denials::Denials;
 use super::facts::{default_stream, facts, is_owned};
 use crate::config::{NatsConfig, StreamConfig};
+use crate::event::is_within;
 use crate::metrics::Metrics;
-use crate::route::is_within;
 use crate::stream::{Connection, StreamFacts, StreamState, View, Wanted};
 
 /// A stream that is well is read so often.

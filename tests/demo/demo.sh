@@ -103,8 +103,9 @@ tests/tools/check.sh kube-apiserver etcd kubectl nats-server
 open_stage
 
 step "2/7 kube-apiserver, etcd, kubectl, nats-server (10 minutes cold, then kept for every clone)"
-run_long tests/tools/tools.sh || fail "the tools are not there"
-tools=$(tests/tools/tools.sh --print)
+readonly TOOLS=(kube-apiserver etcd kubectl nats-server)
+run_long tests/tools/tools.sh "${TOOLS[@]}" || fail "the tools are not there"
+tools=$(tests/tools/tools.sh --print "${TOOLS[@]}")
 
 step "3/7 jethook (5 minutes cold)"
 build_jethook

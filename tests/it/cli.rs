@@ -214,8 +214,8 @@ fn providers_lists_the_catalogue_and_shows_one_with_a_manifest() {
     assert!(line.contains("github"), "{line}");
 }
 
-/// Providers of every sort of signature; that all entries sign and verify is held by `vectors`.
-const SENDERS: [&str; 9] = [
+/// Providers of different families; `vectors` signs for all.
+const PROVIDERS: [&str; 9] = [
     "github",
     "gitlab",
     "salesforce-data-360",
@@ -227,12 +227,12 @@ const SENDERS: [&str; 9] = [
     "stripe",
 ];
 
-/// A stage that serves these providers with secrets of their own, and the flags of `send` for each.
+/// A stage that serves them with secrets of its own, and the flags of `send` for each.
 fn serve_all() -> (Stage, crate::support::operator::Operator, Vec<(String, Vec<String>)>) {
     let stage = Stage::of_files();
     let operator = stage.operator(&[]);
     let mut sends = Vec::new();
-    for id in SENDERS {
+    for id in PROVIDERS {
         let secret = match id {
             "standard-webhooks" | "gitlab" => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
             "salesforce-marketing-cloud-ens" => "c2l4dGVlbiBieXRlcyBvciBzbw==",

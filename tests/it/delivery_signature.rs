@@ -17,7 +17,7 @@ struct Genuine {
     vector: Value,
 }
 
-/// Providers of every sort of signature, whose requests go through a whole operator; all others through `vectors`.
+/// Providers of different families, whose requests go the whole way; `vectors` tries those of all.
 const PROVIDERS: [&str; 9] = [
     "github",
     "gitlab",
@@ -30,14 +30,14 @@ const PROVIDERS: [&str; 9] = [
     "stripe",
 ];
 
-/// The genuine requests of `tests/vectors` by these.
+/// Their genuine requests, of `tests/vectors`.
 fn genuine() -> Vec<Genuine> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     let mut all = Vec::new();
     let list =
         |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<PathBuf>>();
-    for folder in PROVIDERS.map(|provider| root.join(provider)) {
-        let provider = folder.file_name().unwrap().to_str().unwrap().to_owned();
+    for provider in PROVIDERS.map(str::to_owned) {
+        let folder = root.join(&provider);
         for path in list(&folder) {
             let vector = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
             let file = path.file_stem().unwrap().to_str().unwrap().to_owned();

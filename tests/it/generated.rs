@@ -4,10 +4,16 @@ use std::path::Path;
 
 use jethook::api::{ConditionType, Reason};
 
+use crate::chart::values;
+
 /// Path below the repository's root, and what it must hold.
 fn files() -> Vec<(&'static str, String)> {
     vec![
         ("crds/webhookendpoints.jethook.dev.yaml", jethook::api::crd_yaml()),
+        // Helm reads no file outside the chart.
+        ("charts/jethook/files/crds/webhookendpoints.jethook.dev.yaml", jethook::api::crd_yaml()),
+        ("charts/jethook/values.schema.json", values::schema()),
+        ("charts/jethook/README.md", values::readme()),
         ("crds/README.md", conditions()),
         ("src/catalogue/README.md", jethook::catalogue::page()),
     ]

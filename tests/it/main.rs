@@ -11,6 +11,7 @@
 )]
 
 mod answers;
+mod chart;
 mod cli;
 mod clients;
 mod cluster;
@@ -26,6 +27,7 @@ mod endpoint_secrets;
 mod endpoint_serving;
 mod endpoint_spec;
 mod endpoint_target;
+mod faults;
 mod flags_nats;
 mod flags_network;
 mod flags_receiver;
@@ -41,6 +43,8 @@ mod receiver;
 mod receiver_connection;
 mod receiver_tls;
 mod replicas;
+#[path = "../faults/rig.rs"]
+mod rig;
 mod status;
 mod store_outage;
 mod store_publish;

@@ -16,17 +16,20 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("outcome", &["scheme"]),
     ("metrics", &["api", "outcome"]),
     ("stream", &[]),
-    ("route", &["api", "catalogue", "config", "metrics", "scheme", "secret", "stream"]),
-    ("event", &["api", "route", "scheme"]),
+    ("event", &["scheme"]),
+    ("route", &["api", "catalogue", "config", "event", "metrics", "scheme", "secret", "stream"]),
     ("fetch", &["route", "scheme"]),
     ("store", &["config", "event", "metrics", "outcome", "route", "secret", "stream"]),
     ("receiver", &["api", "config", "event", "fetch", "health", "metrics", "outcome", "route", "scheme", "store"]),
-    ("controller", &["api", "catalogue", "config", "health", "metrics", "route", "scheme", "secret", "stream"]),
+    (
+        "controller",
+        &["api", "catalogue", "config", "event", "health", "metrics", "route", "scheme", "secret", "stream"],
+    ),
     ("admin", &["health", "metrics"]),
 ];
 
 /// Ids that are ordinary words.
-const ORDINARY: [&str; 40] = [
+const ORDINARY: [&str; 41] = [
     "airship",
     "box",
     "buffer",
@@ -41,6 +44,7 @@ const ORDINARY: [&str; 40] = [
     "keycloak",
     "line",
     "linear",
+    "meta",
     "mux",
     "neon",
     "notion",

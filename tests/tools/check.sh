@@ -11,7 +11,7 @@ root=$(cd "$here/../.." && pwd)
 . "$here/version.sh"
 
 # Free space in MiB that a cold build takes, as measured and rounded up.
-readonly TOOLS_BINARIES=400 GO_MODULES=1000 GO_BUILD_CACHE=3500
+readonly TOOLS_BINARIES=700 GO_MODULES=1500 GO_BUILD_CACHE=5000
 readonly CARGO_REGISTRY=1000 CARGO_RELEASE=1500 CARGO_DEBUG=4000
 # What is asked for where an earlier build has left its files.
 readonly WARM=500

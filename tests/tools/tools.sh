@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Provides the programs that the integration tests and the demo run: kube-apiserver, etcd, kubectl, nats-server.
+# Provides the programs that the integration tests and the demo run: kube-apiserver, etcd, kubectl, nats-server, and for
+# the tests of the chart kube-controller-manager, helm and promtool.
 #
-#   tools.sh [TOOL...]           provide them (all four when none is named) and list them
+#   tools.sh [TOOL...]           provide them (all when none is named) and list them
 #   tools.sh --print [TOOL...]   the same, and print nothing but the folder that holds them
 #   tools.sh --plan [TOOL...]    print those that would have to be built, do nothing
 #   tools.sh --clean             delete everything that was built
 #
 # A program of $KUBEBUILDER_ASSETS or of the PATH is taken where it is new enough; the others are built from the Go
-# modules that go.mod pins, into ${XDG_CACHE_HOME:-$HOME/.cache}/jethook/tools, where every clone finds them.
+# modules that the go.mod files here pin, into ${XDG_CACHE_HOME:-$HOME/.cache}/jethook/tools, where every clone finds them.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/version.sh"
 
 # The quick ones first, so that what is wrong with the machine or the network shows early.
-readonly ALL="nats-server etcd kubectl kube-apiserver"
+readonly ALL="nats-server etcd kubectl promtool helm kube-apiserver kube-controller-manager"
 
 say() {
   printf 'tools: %s\n' "$*" >&2
@@ -23,24 +24,40 @@ package() {
   case $1 in
     nats-server) echo github.com/nats-io/nats-server/v2 ;;
     etcd) echo go.etcd.io/etcd/server/v3 ;;
-    kubectl | kube-apiserver) echo "k8s.io/kubernetes/cmd/$1" ;;
+    helm) echo helm.sh/helm/v4/cmd/helm ;;
+    promtool) echo github.com/prometheus/prometheus/cmd/promtool ;;
+    kubectl | kube-apiserver | kube-controller-manager) echo "k8s.io/kubernetes/cmd/$1" ;;
   esac
 }
 
 # The module whose version is the program's.
 module() {
   case $1 in
-    kubectl | kube-apiserver) echo k8s.io/kubernetes ;;
+    helm) echo helm.sh/helm/v4 ;;
+    promtool) echo github.com/prometheus/prometheus ;;
+    kubectl | kube-apiserver | kube-controller-manager) echo k8s.io/kubernetes ;;
     *) package "$1" ;;
   esac
 }
 
+# The folder of the Go module that pins it. Some have their own: they ask for other versions of Kubernetes' modules.
+module_folder() {
+  case $1 in
+    helm | promtool) echo "$here/$1" ;;
+    *) echo "$here" ;;
+  esac
+}
+
 # The oldest one that will do. jethook asks for Kubernetes 1.33 and nats-server 2.10; that apiserver asks for this etcd.
+# What the charts render is compared word for word, and an older helm words some things otherwise. promtool's module calls
+# 3.16 0.316.
 version_least() {
   case $1 in
     nats-server) echo 2.10 ;;
     etcd) echo 3.5.13 ;;
-    kubectl | kube-apiserver) echo 1.33 ;;
+    helm) echo 4.3 ;;
+    promtool) echo 0.300 ;;
+    kubectl | kube-apiserver | kube-controller-manager) echo 1.33 ;;
   esac
 }
 
@@ -48,6 +65,7 @@ version_least() {
 time_expected() {
   case $1 in
     kube-apiserver) echo "6 to 8 minutes" ;;
+    helm) echo "4 to 6 minutes" ;;
     *) echo "1 to 2 minutes" ;;
   esac
 }
@@ -55,6 +73,7 @@ time_expected() {
 version_of() { # tool, path
   case $1 in
     kubectl) version_in "$("$2" version --client 2>/dev/null)" ;;
+    helm) version_in "$("$2" version --short 2>/dev/null)" ;;
     *) version_in "$("$2" --version 2>/dev/null)" ;;
   esac
 }
@@ -63,10 +82,17 @@ digest() {
   if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -c 1-12
 }
 
-# The folder of the builds: another pin, system or processor is another folder.
+# The folder of a tool's builds: another pin, system or processor is another folder.
 build_folder() {
+  local module
+  module=$(module_folder "$1")
   printf '%s/%s-%s-%s\n' "$(tools_cache)" "$(uname -s | tr '[:upper:]' '[:lower:]')" "$(uname -m)" \
-    "$(cat "$here/go.mod" "$here/go.sum" | digest)"
+    "$(cat "$module/go.mod" "$module/go.sum" | digest)"
+}
+
+# Where the build of a tool is or would be.
+built() {
+  printf '%s/%s\n' "$(build_folder "$1")" "$1"
 }
 
 # Prints the path of a tool that the machine brings along and that is new enough.
@@ -89,8 +115,10 @@ find_outside() {
 
 # Prints where a tool is, whoever built it.
 find_tool() {
+  local path
   find_outside "$1" && return
-  [[ -x $builds/$1 ]] && printf '%s\n' "$builds/$1"
+  path=$(built "$1")
+  [[ -x $path ]] && printf '%s\n' "$path"
 }
 
 # Two runs at once must not build the same twice. The lock is a folder, since mkdir is atomic everywhere. It is taken
@@ -133,24 +161,34 @@ tidy_up() {
 }
 
 build() {
-  local tool=$1 version flags="-s -w" scratch=$builds/.build.$$
-  version=$(version_required "$here/go.mod" "$(module "$tool")")
-  if [[ $(module "$tool") == k8s.io/kubernetes ]]; then
-    # Without these the program calls itself v0.0.0.
-    local stamp=k8s.io/component-base/version minor=${version#*.}
-    flags+=" -X $stamp.gitVersion=v$version -X $stamp.gitMajor=${version%%.*} -X $stamp.gitMinor=${minor%%.*}"
-  fi
+  local tool=$1 version folder path tags="" flags="-s -w" scratch=$builds/.build.$$
+  folder=$(module_folder "$tool")
+  path=$(built "$tool")
+  version=$(version_required "$folder/go.mod" "$(module "$tool")")
+  # Without these the programs call themselves v0.0.0 and v4.3.
+  case $(module "$tool") in
+    k8s.io/kubernetes)
+      local stamp=k8s.io/component-base/version minor=${version#*.}
+      flags+=" -X $stamp.gitVersion=v$version -X $stamp.gitMajor=${version%%.*} -X $stamp.gitMinor=${minor%%.*}"
+      ;;
+    helm.sh/*) flags+=" -X helm.sh/helm/v4/internal/version.version=v$version" ;;
+    */prometheus)
+      flags+=" -X github.com/prometheus/common/version.Version=$version"
+      # Without the clients of a dozen clouds.
+      tags=remove_all_sd
+      ;;
+  esac
   say "$tool $version: building it from its Go module, which takes $(time_expected "$tool") on two cores"
-  mkdir -p "$scratch"
+  mkdir -p "$scratch" "$(dirname "$path")"
   local start=$SECONDS
   # A process group of its own can be stopped with all the compilers that it started.
   set -m
   (
-    cd "$here"
+    cd "$folder"
     # What a shell may have set for other work: another target system, a workspace, a toolchain to download.
     unset GOOS GOARCH
     export CGO_ENABLED=0 GOWORK=off GOTOOLCHAIN=local
-    exec go build -v -mod=readonly -buildvcs=false -trimpath -ldflags "$flags" -o "$scratch/$tool" "$(package "$tool")"
+    exec go build -v -mod=readonly -buildvcs=false -trimpath -tags "$tags" -ldflags "$flags" -o "$scratch/$tool" "$(package "$tool")"
   ) >"$scratch/log" 2>&1 </dev/null &
   child=$!
   set +m
@@ -166,7 +204,7 @@ build() {
     say "$tool was built, but does not run here as $version"
     exit 1
   }
-  mv "$scratch/$tool" "$builds/$tool"
+  mv "$scratch/$tool" "$path"
   say "$tool $version: done in $(clock $((SECONDS - start)))"
 }
 
@@ -216,13 +254,14 @@ for argument in "$@"; do
     --print) mode=print ;;
     --plan) mode=plan ;;
     --clean) mode=clean ;;
-    nats-server | etcd | kubectl | kube-apiserver) tools+=("$argument") ;;
+    nats-server | etcd | kubectl | helm | promtool | kube-apiserver | kube-controller-manager) tools+=("$argument") ;;
     *) say "no such flag or tool: $argument (tools: $ALL)"; exit 2 ;;
   esac
 done
 # shellcheck disable=SC2206
 ((${#tools[@]})) || tools=($ALL)
-builds=$(build_folder)
+# The lock and what is half built are in the folder of most of them.
+builds=$(build_folder "")
 
 if [[ $mode == clean ]]; then
   rm -rf "$(tools_cache)"
@@ -235,7 +274,7 @@ for tool in "${tools[@]}"; do
   if path=$(find_tool "$tool"); then
     paths+=("$path")
   else
-    paths+=("$builds/$tool")
+    paths+=("$(built "$tool")")
     to_build+=("$tool")
   fi
 done
@@ -253,13 +292,13 @@ if ((${#to_build[@]})); then
   lock
   for tool in "${to_build[@]}"; do
     # The run that held the lock before may have built it.
-    [[ -x $builds/$tool ]] || build "$tool"
+    [[ -x $(built "$tool") ]] || build "$tool"
   done
 fi
 
 if [[ $mode == list ]]; then
   for path in "${paths[@]}"; do
-    printf '%-15s %-8s %s\n' "${path##*/}" "$(version_of "${path##*/}" "$path")" "$path"
+    printf '%-23s %-8s %s\n' "${path##*/}" "$(version_of "${path##*/}" "$path")" "$path"
   done
 fi
 folder_of "${paths[@]}"

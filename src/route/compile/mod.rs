@@ -15,10 +15,11 @@ use super::limit::{self, RateLimit};
 use super::plan::{self, Parts};
 use super::target::{Ask, HEADER_ROOM_BYTES, judge_target};
 use super::{
-    BodyLimits, EndpointRef, KeyName, MessagePlan, Policy, Problem, Route, SecretView, Serving, State, Stream,
-    SubjectTemplate, Usage, check_path, verification,
+    BodyLimits, EndpointRef, KeyName, Policy, Problem, Route, SecretView, Serving, State, Stream, Usage, check_path,
+    verification,
 };
 use crate::api::{ConditionType, Reason, SecretInUse, WebhookEndpointSpec};
+use crate::event::{MessagePlan, MessageSpec, SubjectTemplate};
 use crate::metrics::{EndpointMetrics, Histogram};
 use crate::scheme::{Authenticates, Keyring, Scheme, Verification};
 
@@ -293,7 +294,8 @@ fn serving(
     settings: &Settings,
 ) -> Option<Serving> {
     let cluster = settings.cluster_name.as_deref();
-    let message = MessagePlan {
+    let message = MessagePlan::new(MessageSpec {
+        provider: source.spec.provider.as_str().into(),
         stream: parts.stream?.into(),
         subject: parts.subject?,
         source: plan::source_uri(source, cluster),
@@ -303,7 +305,7 @@ fn serving(
         secret_query: scheme.secret_query().to_vec(),
         headers: parts.headers,
         identity: parts.identity?,
-    };
+    });
     Some(Serving {
         time_limit: limit::time_limit(scheme.time_limit()),
         scheme,

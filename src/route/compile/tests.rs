@@ -2,9 +2,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::super::{Identity, KeyName};
+use super::super::KeyName;
 use super::bench::*;
 use super::*;
+use crate::event::Identity;
 use crate::secret::Secret;
 
 #[test]
@@ -12,12 +13,12 @@ fn a_sound_endpoint_is_open_and_tells_what_it_does() {
     let all = compiled(json!({}));
     assert_eq!(all.problems, []);
     let serving = serving_of(&all);
-    assert_eq!(serving.message.subject.subject(Some("paid")), "webhooks.shop.orders.paid");
-    assert_eq!(serving.message.source, "/namespaces/shop/webhookendpoints/orders");
-    assert_eq!(serving.message.id_prefix, "uid-1");
-    assert_eq!(serving.message.type_prefix, "dev.jethook.custom");
-    assert_eq!(serving.message.authenticates, "body");
-    assert_eq!(serving.message.identity, Identity::None);
+    assert_eq!(serving.message.spec.subject.subject(Some("paid")), "webhooks.shop.orders.paid");
+    assert_eq!(serving.message.spec.source, "/namespaces/shop/webhookendpoints/orders");
+    assert_eq!(serving.message.spec.id_prefix, "uid-1");
+    assert_eq!(serving.message.spec.type_prefix, "dev.jethook.custom");
+    assert_eq!(serving.message.spec.authenticates, "body");
+    assert_eq!(serving.message.spec.identity, Identity::None);
     assert_eq!(serving.keys, [KeyName { secret: "hook".into(), key: "secret".into() }]);
     assert_eq!(serving.time_limit, Duration::from_millis(4500));
     assert_eq!(serving.body_bytes_max, (1 << 20) - 20 * 1024);
@@ -48,9 +49,9 @@ fn an_entry_of_the_catalogue_brings_its_scheme() {
     assert_eq!(known.problems, []);
     let serving = serving_of(&known);
     assert_eq!(serving.time_limit, Duration::from_secs(9));
-    assert_eq!(serving.message.type_prefix, "com.github");
-    assert_eq!(serving.message.identity, Identity::Delivery);
-    assert!(serving.message.headers.iter().any(|name| name == "x-github-event"));
+    assert_eq!(serving.message.spec.type_prefix, "com.github");
+    assert_eq!(serving.message.spec.identity, Identity::Delivery);
+    assert!(serving.message.spec.headers.iter().any(|name| name == "x-github-event"));
     for (provider, limit) in [("slack", 2_500), ("shopify", 4_500)] {
         let known = compiled(json!({"provider": provider, "verification": null}));
         assert_eq!(serving_of(&known).time_limit, Duration::from_millis(limit), "{provider}");
@@ -63,9 +64,9 @@ fn a_cluster_name_makes_ids_outlive_the_object() {
     let spec = spec(json!({"target": {"subject": "webhooks.{namespace}.{cluster}.{event}"}}));
     let all = compiled_with(&spec, &Around::new(&[("secret", CANARY)]), &settings);
     let message = &serving_of(&all).message;
-    assert_eq!(message.id_prefix, "eu.shop.orders");
-    assert_eq!(message.source, "/clusters/eu/namespaces/shop/webhookendpoints/orders");
-    assert_eq!(message.subject.filter(), "webhooks.shop.eu.>");
+    assert_eq!(message.spec.id_prefix, "eu.shop.orders");
+    assert_eq!(message.spec.source, "/clusters/eu/namespaces/shop/webhookendpoints/orders");
+    assert_eq!(message.spec.subject.filter(), "webhooks.shop.eu.>");
 }
 
 /// Each row: what is changed, the reason, the field, a part of the message.
@@ -254,7 +255,7 @@ fn headers_that_carry_the_schemes_token_are_never_forwarded() {
     let refused = compiled(token(json!(["x-token"])));
     assert_eq!(refused.problems[0].field, "spec.target.forwardHeaders[0]");
     let allowed = compiled(token(json!(["X-Other"])));
-    let headers = &serving_of(&allowed).message.headers;
+    let headers = &serving_of(&allowed).message.spec.headers;
     assert!(headers.iter().any(|name| name == "x-other"));
     assert!(!headers.iter().any(|name| name == "x-token"));
 }
@@ -273,7 +274,7 @@ fn deliveries_are_told_apart_as_the_endpoint_says() {
     ] {
         let mut change = change;
         merge(&mut change, json!({"deduplication": dedup}));
-        assert_eq!(serving_of(&compiled(change.clone())).message.identity, expected, "{change}");
+        assert_eq!(serving_of(&compiled(change.clone())).message.spec.identity, expected, "{change}");
     }
 }
 
@@ -570,11 +571,12 @@ fn no_spec_makes_the_compile_panic_or_leave_what_is_allowed() {
         if let Some(Route { state: State::Open(serving), path, .. }) = &all.route {
             open += 1;
             assert!(path.starts_with("/shop/"));
-            assert!(serving.message.subject.filter().starts_with("webhooks.shop."));
-            assert_eq!(&*serving.message.stream, "WEBHOOKS");
+            assert!(serving.message.spec.subject.filter().starts_with("webhooks.shop."));
+            assert_eq!(&*serving.message.spec.stream, "WEBHOOKS");
             assert!(
                 serving
                     .message
+                    .spec
                     .headers
                     .iter()
                     .all(|name| name != "authorization" && !name.as_str().starts_with("nats-"))

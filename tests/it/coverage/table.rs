@@ -37,20 +37,12 @@ pub const VERIFICATION: &[(&str, &str)] = &[
     ("hash.encoding", "verification_fields::a_digest_is_found_in_a_list_of_items_on_any_line"),
     ("hash.key", "verification_fields::a_digest_is_found_in_a_list_of_items_on_any_line"),
     ("hash.lines", "verification_fields::a_digest_is_found_in_a_list_of_items_on_any_line"),
-    ("hash.prefix", "verification_fields::a_digest_is_found_in_a_list_of_items_on_any_line"),
     ("hash.skip", "verification_fields::a_digest_is_found_in_a_list_of_items_on_any_line"),
-    ("hash.split", "verification_fields::a_digest_is_found_in_a_list_of_items_on_any_line"),
-    ("headerList.prefix", "verification_fields::a_list_of_signed_headers_may_be_one_item_of_a_header"),
-    ("headerList.split", "verification_fields::a_list_of_signed_headers_may_be_one_item_of_a_header"),
     ("hmac.key", "verification_fields::a_mac_may_use_a_key_of_another_name_and_a_prefix_is_taken_off_its_secret"),
     ("httpSignature.key", "verification_fields::a_message_signature_has_the_tag_and_the_key_that_are_asked_for"),
     ("httpSignature.tag", "verification_fields::a_message_signature_has_the_tag_and_the_key_that_are_asked_for"),
-    ("jwt.key", "verification_fields::a_jwt_has_its_prefix_its_key_and_its_leeway"),
     ("jwt.leeway", "verification_fields::a_jwt_has_its_prefix_its_key_and_its_leeway"),
-    ("jwt.prefix", "verification_fields::a_jwt_has_its_prefix_its_key_and_its_leeway"),
     ("keys.*.constant", "verification_fields::a_public_key_may_be_a_constant_and_needs_no_secret_then"),
-    ("keys.*.prefix", "verification_fields::a_mac_may_use_a_key_of_another_name_and_a_prefix_is_taken_off_its_secret"),
-    ("methods", "verification_fields::deliveries_come_by_the_methods_that_are_named"),
     ("none", "endpoint_policy::deliveries_go_unverified_only_where_an_admin_allows_it"),
     (
         "publicKey.algorithmFrom",
@@ -80,7 +72,6 @@ pub const VERIFICATION: &[(&str, &str)] = &[
         "publicKey.split",
         "verification_fields::a_public_key_signature_is_found_in_a_list_and_its_algorithm_named_by_the_request",
     ),
-    ("sender.ranges", "verification_fields::what_is_said_of_the_sender_is_checked_and_used"),
     ("token.prefix", "verification_fields::a_token_may_have_a_prefix"),
 ];
 

@@ -27,12 +27,14 @@ use super::proxy::Proxy;
 /// Users that the apiserver knows by token: `admin` may do all, `operator` what the operator may, the others nothing.
 const USERS: [&str; 4] = ["admin", "operator", "tenant", "nobody"];
 const READY_MAX: Duration = Duration::from_secs(90);
-/// Requests on Secrets and on statuses are written down.
+/// Requests on Secrets and on statuses are written down, and all of service accounts.
 const AUDIT_POLICY: &str = "\
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
+- level: Metadata
+  userGroups: [system:serviceaccounts]
 - level: Metadata
   resources: [{group: '', resources: [secrets]}, {group: jethook.dev, resources: [webhookendpoints/status]}]
 - level: None
@@ -67,8 +69,24 @@ pub fn spare() -> (&'static Apiserver, MutexGuard<'static, ()>) {
     (SPARE.get_or_init(Apiserver::start).as_ref().unwrap_or_else(|error| panic!("{error}")), turn)
 }
 
+/// One more, on which nothing of jethook is installed. It has addresses of both families, and no streamed lists, as
+/// Kubernetes 1.33 has none.
+pub fn bare() -> &'static Apiserver {
+    static BARE: OnceLock<Result<Apiserver, String>> = OnceLock::new();
+    let flags = ["--service-cluster-ip-range=10.96.0.0/24,fd00:96::/112", "--feature-gates=WatchList=false"];
+    BARE.get_or_init(|| Apiserver::start_bare(&flags)).as_ref().unwrap_or_else(|error| panic!("{error}"))
+}
+
 impl Apiserver {
+    /// One with the CRD and the operator's rights.
     fn start() -> Result<Self, String> {
+        let server = Self::start_bare(&["--service-cluster-ip-range=10.96.0.0/24"])?;
+        // On a thread of its own: the caller may be inside a runtime.
+        std::thread::scope(|scope| scope.spawn(|| server.prepare()).join()).unwrap();
+        Ok(server)
+    }
+
+    fn start_bare(flags: &[&str]) -> Result<Self, String> {
         let folder = std::env::temp_dir().join(format!("jethook-test-{}-{}", std::process::id(), uuid::Uuid::new_v4()));
         fs::create_dir_all(&folder).unwrap();
         let (port, client_port, peer_port) = (free_port(), free_port(), free_port());
@@ -100,7 +118,6 @@ impl Apiserver {
             format!("--secure-port={port}"),
             "--cert-dir=certificates".to_owned(),
             "--endpoint-reconciler-type=none".to_owned(),
-            "--service-cluster-ip-range=10.96.0.0/24".to_owned(),
             format!("--service-account-issuer=https://127.0.0.1:{port}"),
             "--service-account-key-file=service-account.pub".to_owned(),
             "--service-account-signing-key-file=service-account.key".to_owned(),
@@ -109,6 +126,7 @@ impl Apiserver {
             "--token-auth-file=tokens.csv".to_owned(),
             "--audit-policy-file=audit.yaml".to_owned(),
             "--audit-log-path=audit.log".to_owned(),
+            flags.join(" "),
         ];
         // Each word on its input is one thing to do, and a line on its output says that it is done.
         let script = format!(
@@ -137,9 +155,15 @@ impl Apiserver {
         for user in USERS {
             fs::write(server.kubeconfig(user), server.kubeconfig_text(user, port)).unwrap();
         }
-        // On a thread of its own: the caller may be inside a runtime.
-        std::thread::scope(|scope| scope.spawn(|| server.prepare()).join()).unwrap()?;
+        std::thread::scope(|scope| scope.spawn(|| server.serving()).join()).unwrap()?;
         Ok(server)
+    }
+
+    /// A kubeconfig file for a token.
+    pub fn kubeconfig_of(&self, user: &str, token: &str) -> PathBuf {
+        let path = self.kubeconfig(user);
+        fs::write(&path, self.kubeconfig_text_of(user, token, self.port)).unwrap();
+        path
     }
 
     /// Kills kube-apiserver; etcd stays.
@@ -175,9 +199,13 @@ impl Apiserver {
     }
 
     fn kubeconfig_text(&self, user: &str, port: u16) -> String {
+        self.kubeconfig_text_of(user, &token(user), port)
+    }
+
+    fn kubeconfig_text_of(&self, user: &str, token: &str, port: u16) -> String {
         // The apiserver signs its own certificate; the file holds the authority, too.
         let authority = self.folder.join("certificates/apiserver.crt");
-        let (authority, token) = (authority.display(), token(user));
+        let authority = authority.display();
         format!(
             "apiVersion: v1\nkind: Config\n\
              clusters: [{{name: test, cluster: {{server: 'https://127.0.0.1:{port}', certificate-authority: '{authority}'}}}}]\n\
@@ -187,8 +215,8 @@ impl Apiserver {
         )
     }
 
-    /// Waits until it serves, installs the CRD and gives the operator its rights.
-    fn prepare(&self) -> Result<(), String> {
+    /// Waits until it serves.
+    fn serving(&self) -> Result<(), String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let began = Instant::now();
@@ -200,13 +228,20 @@ impl Apiserver {
                     client.client.request_text(request).await.map_err(|error| error.to_string())
                 };
                 match probe.await {
-                    Ok(_) => break,
+                    Ok(_) => return Ok(()),
                     Err(last) if began.elapsed() > READY_MAX || self.logs().contains("command failed") => {
                         return Err(format!("no apiserver: {last}\n{}", self.logs()));
                     }
                     Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                 }
             }
+        })
+    }
+
+    /// Installs the CRD and gives the operator its rights.
+    fn prepare(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
             let client = self.client("admin").await.client;
             install_crd(&client).await;
             let rules = RIGHTS.iter().map(rule).collect();
@@ -218,8 +253,7 @@ impl Apiserver {
                 subjects: Some(vec![subject("operator")]),
             };
             Api::all(client).create(&PostParams::default(), &binding).await.unwrap();
-            Ok(())
-        })
+        });
     }
 
     /// A client for the runtime of the caller.

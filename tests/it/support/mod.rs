@@ -1,10 +1,12 @@
 //! What tests share.
 
 pub mod apiserver;
+pub mod balancer;
 pub mod eventually;
 pub mod http;
 pub mod keys;
 pub mod kubectl;
+pub mod load;
 pub mod nats;
 pub mod nkey;
 pub mod operator;
@@ -16,3 +18,4 @@ pub mod sign;
 pub mod stage;
 pub mod store;
 pub mod tls;
+pub mod wire;

@@ -9,16 +9,13 @@ use std::time::Duration;
 
 use clap::Parser;
 use jethook::config::ReceiverConfig;
-use jethook::event::Event;
+use jethook::event::{Event, Identity, MessagePlan, MessageSpec, Names, SubjectTemplate};
 use jethook::fetch::{self, Fetcher};
 use jethook::health::Health;
 use jethook::metrics::Metrics;
 use jethook::outcome::{NotStored, Outcome};
 use jethook::receiver::{Parts, Publish, Receiver, RefusalNotice, StartError};
-use jethook::route::{
-    BodyLimits, EndpointRef, Filter, Identity, KeyName, MessagePlan, Names, Route, Routes, Serving, State,
-    SubjectTemplate, Table, Usage,
-};
+use jethook::route::{BodyLimits, EndpointRef, Filter, KeyName, Route, Routes, Serving, State, Table, Usage};
 use jethook::scheme::{Context, Key, Scheme, Verification};
 use jethook::secret::Secret;
 use jethook::store::Stored;
@@ -240,7 +237,8 @@ fn serving(name: &str, verification: &Value) -> Serving {
         limits: BodyLimits { endpoint: 1 << 20, nats: None },
         rate: None,
         filter: Filter::default(),
-        message: MessagePlan {
+        message: MessagePlan::new(MessageSpec {
+            provider: "custom".into(),
             stream: "WEBHOOKS".into(),
             subject: SubjectTemplate::parse("{prefix}.{namespace}.{name}.{event}", names).unwrap(),
             source: format!("/namespaces/shop/webhookendpoints/{name}"),
@@ -250,7 +248,7 @@ fn serving(name: &str, verification: &Value) -> Serving {
             secret_query: Vec::new(),
             headers: Vec::new(),
             identity: Identity::Delivery,
-        },
+        }),
         time_limit: Duration::from_millis(4500),
         scheme,
     }

@@ -9,10 +9,10 @@ use clap::Parser;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jethook::catalogue;
 use jethook::config::{NatsConfig, StreamConfig};
-use jethook::event::Event;
+use jethook::event::{Event, Identity, MessagePlan, MessageSpec, Names, SubjectTemplate};
 use jethook::metrics::Metrics;
 use jethook::outcome::NotStored;
-use jethook::route::{Identity, MessagePlan, Names, SubjectTemplate, Usage};
+use jethook::route::Usage;
 use jethook::scheme::{Context, Delivery, Key, Scheme, Verdict};
 use jethook::secret::Secret;
 use jethook::store::{Denials, PublishLimits, Publisher, Shared, Stored, StreamLines, Streams};
@@ -72,7 +72,8 @@ impl Corner {
         let Ok(Verdict::Event(verified)) = scheme.verify(&keyring, &delivery, now) else { panic!("it is genuine") };
         let names =
             Names { prefix: &self.prefix, namespace: "shop", name: endpoint, provider: "github", cluster: None };
-        let plan = MessagePlan {
+        let plan = MessagePlan::new(MessageSpec {
+            provider: Arc::from("github"),
             stream: Arc::from(self.stream.as_str()),
             subject: SubjectTemplate::parse("{prefix}.{namespace}.{name}.{event}", names).unwrap(),
             source: "/namespaces/shop".to_owned(),
@@ -82,8 +83,8 @@ impl Corner {
             secret_query: Vec::new(),
             headers: scheme.evidence().to_vec(),
             identity: Identity::Delivery,
-        };
-        Event::new("github", &plan, &verified, &delivery, Bytes::copy_from_slice(body), now)
+        });
+        Event::new(&plan, &verified, &delivery, Bytes::copy_from_slice(body), now)
     }
 }
 

@@ -5,7 +5,7 @@ import { date, now, write } from "./vector.mjs";
 const from = { kind: "sdk", name: "@octokit/webhooks-methods 6.0.0", date };
 const secret = "an oracle's secret, not a real one";
 
-async function make(name, event, delivery, contentType, body, expect) {
+async function make(name, event, delivery, contentType, body, expect, more = []) {
   const signature = await sign(secret, body);
   if (!(await verify(secret, body, signature))) throw new Error(name);
   write("github", name, {
@@ -22,6 +22,7 @@ async function make(name, event, delivery, contentType, body, expect) {
         ["X-GitHub-Event", event],
         ["X-GitHub-Hook-ID", "100001"],
         ["X-Hub-Signature-256", signature],
+        ...more,
       ],
       body,
     },
@@ -44,6 +45,21 @@ await make("sdk-pull-request", "pull_request", "5f0e6a00-0000-4000-8000-00000000
 await make("sdk-ping", "ping", "5f0e6a00-0000-4000-8000-000000000003", json, JSON.stringify(ping), "ping");
 await make("sdk-form-issue", "issues", "5f0e6a00-0000-4000-8000-000000000004", urlencoded, form(issue), "issues.closed");
 await make("sdk-form-ping", "ping", "5f0e6a00-0000-4000-8000-000000000005", urlencoded, form(ping), "ping");
+
+// The same scheme elsewhere at GitHub: Marketplace, Sponsors, the Container Registry, and GitHub Enterprise Server.
+const sender = { login: "ada", id: 1 };
+const purchase = { action: "purchased", effective_date: "2026-11-24T00:00:00+00:00", marketplace_purchase: { account: { login: "acme" }, plan: { name: "Zoë" } }, sender };
+const sponsorship = { action: "created", sponsorship: { privacy_level: "public", tier: { name: "$5 a month" } }, sender };
+const image = { action: "published", registry_package: { name: "lamp", package_type: "CONTAINER" }, repository, sender };
+const team = { action: "added_to_repository", team: { name: "lights", slug: "lights" }, organization: { login: "acme" }, repository };
+const server = [
+  ["X-GitHub-Enterprise-Host", "github.example.com"],
+  ["X-GitHub-Enterprise-Version", "3.20.0"],
+];
+await make("sdk-marketplace-purchase", "marketplace_purchase", "5f0e6a00-0000-4000-8000-000000000007", json, JSON.stringify(purchase), "marketplace_purchase.purchased");
+await make("sdk-sponsorship", "sponsorship", "5f0e6a00-0000-4000-8000-000000000008", urlencoded, form(sponsorship), "sponsorship.created");
+await make("sdk-registry-package", "registry_package", "5f0e6a00-0000-4000-8000-000000000009", json, JSON.stringify(image), "registry_package.published");
+await make("sdk-enterprise-server", "team", "5f0e6a00-0000-4000-8000-000000000010", json, JSON.stringify(team), "team.added_to_repository", server);
 
 // The example of GitHub's page: secret, payload and signature are its own. The payload is no JSON; the other headers were added.
 const documented = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";

@@ -66,6 +66,17 @@ write("gitlab", "sdk-signed-merge-request", {
   request: post("/shop/gitlab", headers(key, merge, signed, gitlab), merge),
   expect: { event: "merge_request", id: key },
 });
+// System and group hooks are signed the same way.
+function hook(name, id, hookEvent, payload, event) {
+  const body = JSON.stringify(payload);
+  const more = [["X-Gitlab-Event", hookEvent], ["X-Gitlab-Instance", "https://gitlab.example.com"], ["Idempotency-Key", id]];
+  const all = headers(id, body, [sign(secret, id, body)], more);
+  write("gitlab", name, { from, now, secrets: [secret], request: post("/shop/gitlab", all, body), expect: { event, id } });
+}
+const created = { event_name: "user_create", created_at: "2026-11-23T23:59:58Z", name: "Zoë", username: "zoe", user_id: 41 };
+hook("sdk-signed-system-hook", "f5e5f430-0000-4000-8000-000000000003", "System Hook", created, "user_create");
+const subgroup = { event_name: "subgroup_create", name: "lights", full_path: "acme/lights", group_id: 10, parent_group_id: 7 };
+hook("sdk-signed-subgroup", "f5e5f430-0000-4000-8000-000000000004", "Subgroup Hook", subgroup, "subgroup_create");
 write("gitlab", "sdk-signed-with-token", {
   from,
   now,

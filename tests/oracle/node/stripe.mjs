@@ -48,3 +48,10 @@ make("sdk-two-keys", paid, [signature(paid, previous)], [current, previous], pre
 // A thin event gives its time as text, which is not taken.
 const thin = JSON.stringify({ id: "evt_oracle_3", object: "v2.core.event", type: "v1.billing.meter.error_report_triggered", livemode: false, created: "2026-11-23T23:59:58.000Z" });
 make("sdk-thin-event", thin, [signature(thin, current)], [current], current, { event: "v1.billing.meter.error_report_triggered", id: "evt_oracle_3" });
+// An endpoint for events of connected accounts: the same scheme under that endpoint's own secret.
+const connect = "whsec_oracle_secret_of_a_connect_endpoint";
+const payout = JSON.stringify({ id: "evt_oracle_4", object: "event", account: "acct_1Oracle", created: now - 2, type: "payout.paid", livemode: false, data: { object: { id: "po_oracle_1", object: "payout", amount: 1200 } } }, null, 2);
+make("sdk-connect", payout, [signature(payout, connect)], [connect], connect, { event: "payout.paid", id: "evt_oracle_4", time });
+// A thin event of an event destination, about a connected account.
+const destination = JSON.stringify({ id: "evt_test_oracle_5", object: "v2.core.event", type: "v2.core.account.updated", livemode: false, created: "2026-11-23T23:59:58.000Z", context: "acct_1Oracle", related_object: { id: "acct_1Oracle", type: "v2.core.account", url: "/v2/core/accounts/acct_1Oracle" } });
+make("sdk-destination", destination, [signature(destination, current)], [current], current, { event: "v2.core.account.updated", id: "evt_test_oracle_5" });

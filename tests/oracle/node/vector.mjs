@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "vectors");
+const root = process.env.JETHOOK_VECTORS ?? join(dirname(fileURLToPath(import.meta.url)), "..", "..", "vectors");
 
 // 2026-11-24T00:00:00Z, the clock of all vectors made here.
 export const now = 1795478400;

@@ -1,9 +1,10 @@
 """Writes one vector file. Everything that goes in is fixed, so a second run gives the same bytes."""
 
 import json
+import os
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2] / "vectors"
+ROOT = Path(os.environ.get("JETHOOK_VECTORS") or Path(__file__).resolve().parents[2] / "vectors")
 
 NOW = 1795478400  # 2026-11-24T00:00:00Z, the clock of all vectors made here.
 DATE = "2026-11-24"

@@ -178,6 +178,8 @@ fn what_is_signed_here_verifies() {
         let draft = draft(case, &stripped(case).body, wanted.event(), id);
         let signed = match scheme.sign(&signing, draft, case.vector.now()) {
             Ok(signed) => signed,
+            // An event that is told by a value inside another can't be announced.
+            Err(error) if error.to_string().starts_with("nothing can be put at") => continue,
             // Weak signatures are checked where a provider has nothing better, and never made.
             Err(error) if error.contains("SHA-1 is not supported") => continue,
             Err(error) => panic!("{file}: {error}"),

@@ -158,7 +158,9 @@ impl Case {
         let spec = self.spec();
         let listed = spec.header_list.iter().flat_map(|list| &list.required);
         let http = spec.http_signature.iter().filter(|http| self.is_armed(&http.key)).flat_map(|http| &http.components);
-        let names = listed.chain(http).filter(|name| !name.starts_with(['@', '(']) && *name != "host");
+        // The host that counts is the public URL's, whatever the header says.
+        let http = http.filter(|name| *name != "host");
+        let names = listed.chain(http).filter(|name| !name.starts_with(['@', '(']));
         names.map(|name| Place::Header(name.parse().unwrap())).collect()
     }
 }

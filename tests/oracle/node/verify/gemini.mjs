@@ -1,0 +1,9 @@
+// The library is the one that the provider's page names.
+import { Webhook } from "standardwebhooks";
+
+export const example = { secret: "whsec_amV0aG9vayBvcmFjbGUsIGEgdGVzdCBzZWNyZXQuLi4=", event: "batch.succeeded", id: "msg_oracle_gemini_1" };
+
+export async function verify({ headers, body, secret }) {
+  new Webhook(secret).verify(body.toString("utf8"), headers);
+  return true;
+}
