@@ -14,7 +14,7 @@ use kube::{Client, Config};
 use crate::config::SourceConfig;
 
 /// How long one call may take.
-pub(super) const CALL_MAX: Duration = Duration::from_secs(5);
+pub const CALL_MAX: Duration = Duration::from_secs(5);
 /// The server ends each watch after so many seconds, so that a connection which died silently is noticed.
 pub(super) const WATCH_SECONDS: u32 = 30;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -152,7 +152,7 @@ fn bare(entry: &str, port: u16) -> Option<&str> {
 
 /// Why a call brought nothing. Holds words of the apiserver and of the transport, never a body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum CallError {
+pub enum CallError {
     /// No answer in time.
     #[error("no answer within {0:?}")]
     Deadline(Duration),
@@ -203,10 +203,7 @@ impl From<kube::Error> for CallError {
 }
 
 /// A call with a deadline.
-pub(super) async fn within<T>(
-    deadline: Duration,
-    call: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<T, CallError> {
+pub async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, CallError> {
     match tokio::time::timeout(deadline, call).await {
         Ok(done) => done.map_err(CallError::from),
         Err(_) => Err(CallError::Deadline(deadline)),
@@ -214,7 +211,7 @@ pub(super) async fn within<T>(
 }
 
 /// An error with its causes in one line; a cause that the text holds already is not repeated.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub fn chain(error: &dyn Error) -> String {
     // Parsers show the place of a fault in lines of its own.
     let first_line = |error: &dyn Error| error.to_string().lines().next().unwrap_or_default().to_owned();
     let mut text = first_line(error);
