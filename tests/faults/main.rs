@@ -55,6 +55,7 @@ const FULL: Scale = Scale {
     outage: Duration::from_secs(60),
     outage_rate: 10_000,
     slow: 2500,
+    rss_max: 128,
     silent: 4096,
     p99_floor: Duration::from_millis(5),
     tells: true,

@@ -18,7 +18,6 @@ const A_SECOND: Duration = Duration::from_secs(1);
 const LARGE: usize = 950_000;
 /// The slowest kind of request has so long in all, by `--request-timeout`.
 const SLOW_MAX: Duration = Duration::from_secs(31);
-const RSS_MAX: u64 = 128 << 20;
 
 /// How a slow sender begins.
 #[derive(Clone, Copy)]
@@ -93,7 +92,7 @@ pub fn slow_senders(scale: &Scale) -> Row {
     }
     trial.taken(10);
     let mut row = trial.end(&nats().jetstream(), &stage.stream);
-    row.must(most <= RSS_MAX, format!("{:.1} MiB of memory", mib(most)));
+    row.must(most >> 20 <= scale.rss_max, format!("{:.1} MiB of memory", mib(most)));
     row.must(longest <= SLOW_MAX, format!("one was closed after {longest:.1?}"));
     let failed = row.counts.refused + row.counts.broken;
     row.must(failed == 0, format!("{failed} deliveries to the other endpoints failed"));

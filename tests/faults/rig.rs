@@ -48,6 +48,8 @@ pub struct Scale {
     pub outage_rate: u32,
     /// Slow senders; one in five of them with most of a large body.
     pub slow: usize,
+    /// Memory that they may cost with all else, in MiB.
+    pub rss_max: u64,
     /// Connections that say nothing.
     pub silent: usize,
     /// A p99 below this is not told from another.

@@ -23,6 +23,8 @@ const SHORT: Scale = Scale {
     outage: Duration::from_secs(5),
     outage_rate: 1000,
     slow: 250,
+    // Of which the code of a debug build takes a good part.
+    rss_max: 192,
     silent: 500,
     p99_floor: Duration::from_millis(250),
     tells: false,
