@@ -61,6 +61,16 @@ test-faults: ## every fault under load, then a table: what was acknowledged, sto
 test-soak: ## the same again and again (DURATION=8h)
 	@DURATION=$${DURATION:-8h} $(MAKE) --no-print-directory test-faults
 
+.PHONY: test-attacks
+test-attacks: ## the attack suite in full: 37 attacks, 10 million mutants, Wycheproof, fuzz targets, tenants (15 minutes cold)
+	@tests/tools/tools.sh
+	@tools=$$(tests/tools/tools.sh --print) && \
+	  JETHOOK_TEST_TOOLS=$$tools JETHOOK_ATTACKS=long cargo test --locked --profile attacks --test attacks
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZ_SECONDS (600) each, with new inputs each time
+	@JETHOOK_FUZZ_SECONDS=$${FUZZ_SECONDS:-600} cargo test --locked --profile attacks --test attacks -- fuzz:: --test-threads 2
+
 .PHONY: build
 build: ## target/release/jethook
 	@cargo build --release --locked

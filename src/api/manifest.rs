@@ -6,6 +6,9 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
 
+/// The most lists that may begin on one line, each in the one before.
+const NESTED_MAX: usize = 64;
+
 /// One object of a file.
 #[derive(Clone)]
 pub struct Manifest {
@@ -43,6 +46,10 @@ pub struct SyntaxError {
 /// # Errors
 /// The first place where the text is no YAML, or where a key stands twice in one object.
 pub fn read(text: &str) -> Result<Vec<Manifest>, SyntaxError> {
+    if let Some(line) = too_deep(text) {
+        let message = format!("nested deeper than {NESTED_MAX} levels");
+        return Err(SyntaxError { message, place: Some(Place { line, column: 1 }) });
+    }
     // A snippet of the source could show a Secret's value.
     let options = serde_saphyr::options! { with_snippet: false, legacy_octal_numbers: true };
     let documents: Vec<Node> =
@@ -64,6 +71,21 @@ pub fn read(text: &str) -> Result<Vec<Manifest>, SyntaxError> {
         }
     }
     Ok(manifests)
+}
+
+/// The first line on which more lists begin inside each other than [`NESTED_MAX`]: the parser reads such a line to its end
+/// before it counts, and takes stack for each.
+fn too_deep(text: &str) -> Option<u64> {
+    let is_deep = |line: &str| {
+        let mut depth = 0;
+        let mut rest = line.trim_start();
+        while let Some(behind) = rest.strip_prefix(['-', '?', ':']).filter(|behind| behind.starts_with([' ', '\t'])) {
+            depth += 1;
+            rest = behind.trim_start();
+        }
+        depth > NESTED_MAX
+    };
+    (1..).zip(text.split(['\n', '\r'])).find_map(|(number, line)| is_deep(line).then_some(number))
 }
 
 impl Manifest {
@@ -285,6 +307,17 @@ spec:
 kind: B
 on: yes
 ";
+
+    #[test]
+    fn lists_inside_lists_without_end_are_a_fault_and_no_end_of_the_process() {
+        for text in ["- ".repeat(50_000), format!("a: b\n{}", "? ".repeat(50_000)), "-\t".repeat(50_000)] {
+            let read = move || read(&text).err().map(|error| error.message);
+            // The stack of a thread that the controller reads files on.
+            let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(read).unwrap();
+            assert!(thread.join().unwrap().is_some_and(|message| message.contains("nested deeper")));
+        }
+        assert_eq!(read("- - - [1]").unwrap()[0].value(), json!([[[[1]]]]));
+    }
 
     #[test]
     fn documents_become_json() {

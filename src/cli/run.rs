@@ -38,6 +38,10 @@ const NOTICES_MAX: usize = 1024;
 /// How long giving back the Lease may take.
 const RELEASE_MAX: Duration = Duration::from_secs(3);
 
+/// The stack of the controller's threads: manifests and objects may be nested as deep as their parsers let them, and a
+/// stack that ends takes the process with it.
+const CONTROLLER_STACK_BYTES: usize = 16 << 20;
+
 pub(super) fn run(config: RunConfig) -> Result<ExitCode, Failure> {
     telemetry::init(&config.log).map_err(Failure::Usage)?;
     install_crypto();
@@ -45,6 +49,7 @@ pub(super) fn run(config: RunConfig) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("controller")
+        .thread_stack_size(CONTROLLER_STACK_BYTES)
         .enable_all()
         .build()
         .map_err(|error| Failure::Failed(format!("no runtime: {error}")))?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use http_body_util::BodyExt;
 use jethook::api::manifest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::apiserver::apiserver;
 
@@ -158,4 +158,25 @@ async fn a_real_apiserver_judges_each_fixture_the_same() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_list_of_a_hundred_thousand_costs_no_more_than_reading_it() {
+    let began = std::time::Instant::now();
+    for (field, list) in [
+        ("events", json!(vec!["a"; 100_000])),
+        ("secretRefs", json!(vec![json!({"name": "a"}); 50_000])),
+        ("sourceRanges", json!(vec!["no range"; 50_000])),
+    ] {
+        let mut spec = json!({"provider": "github"});
+        spec[field] = list;
+        let endpoint = json!({
+            "apiVersion": "jethook.dev/v1alpha1", "kind": "WebhookEndpoint", "metadata": {"name": "a", "namespace": "b"}, "spec": spec,
+        });
+        let faults = jethook::api::validate(&endpoint);
+        assert!(faults.iter().any(|fault| fault.field == format!("spec.{field}")), "{field}: {:?}", faults.first());
+        assert!(faults.len() <= 201, "{field}: {}", faults.len());
+    }
+    // All with all took minutes.
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
 }

@@ -111,8 +111,8 @@ fn kind_faults(manifest: &Value) -> Vec<FieldError> {
 fn endpoint_faults(manifest: &Value) -> Vec<FieldError> {
     let object = schema::normalised(manifest);
     let mut faults = metadata::faults(&object, metadata::Name::Label);
-    let of_schema = schema::faults(&object);
-    let of_rules = rules::faults(&object);
+    let schema::Faults { all: of_schema, is_oversized } = schema::faults(&object);
+    let of_rules = if is_oversized { Vec::new() } else { rules::faults(&object) };
     // A rule about a value of the wrong form tells nothing new.
     faults.extend(
         of_rules

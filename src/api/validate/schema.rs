@@ -20,6 +20,19 @@ static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
 
 const EMPTY: &str = "must not be empty";
 
+/// The most faults of one object that are told: more help nobody, and each costs.
+const FAULTS_MAX: usize = 200;
+
+/// What the plain schema has against an object.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    /// All of it, up to a bound.
+    pub(super) all: Vec<FieldError>,
+    /// Whether a list, a map or a text is longer than it may be. Rules are then not evaluated, as in the apiserver: what
+    /// they cost is bounded by those lengths.
+    pub(super) is_oversized: bool,
+}
+
 /// The object as the apiserver looks at it: without status, without explicit nulls, with defaults.
 pub(super) fn normalised(object: &Value) -> Value {
     let mut object = object.clone();
@@ -38,9 +51,15 @@ pub(super) fn normalised(object: &Value) -> Value {
 }
 
 /// What the plain schema has against a normalised object.
-pub(super) fn faults(object: &Value) -> Vec<FieldError> {
-    let mut faults = Vec::new();
-    for error in VALIDATOR.iter_errors(object) {
+pub(super) fn faults(object: &Value) -> Faults {
+    let (mut faults, mut is_oversized) = (Vec::new(), false);
+    for error in VALIDATOR.iter_errors(object).take(FAULTS_MAX) {
+        is_oversized |= matches!(
+            error.kind(),
+            ValidationErrorKind::MaxItems { .. }
+                | ValidationErrorKind::MaxProperties { .. }
+                | ValidationErrorKind::MaxLength { .. }
+        );
         let path = path_of(object, error.instance_path().as_str());
         match error.kind() {
             ValidationErrorKind::Required { property } => {
@@ -54,7 +73,9 @@ pub(super) fn faults(object: &Value) -> Vec<FieldError> {
         }
     }
     shape(object, crd::schema(), "", &mut faults);
-    faults
+    // Behind that many, whatever is not told may be a length.
+    is_oversized |= faults.len() >= FAULTS_MAX;
+    Faults { all: faults, is_oversized }
 }
 
 /// Fields of every object, which a definition does not describe.
@@ -118,6 +139,9 @@ fn drop_nulls(value: &mut Value, schema: &Value) {
 
 /// What JSON Schema has no good words for: unknown fields, and items that should differ.
 fn shape(value: &Value, schema: &Value, path: &str, faults: &mut Vec<FieldError>) {
+    if faults.len() >= FAULTS_MAX {
+        return;
+    }
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
@@ -146,6 +170,10 @@ fn shape(value: &Value, schema: &Value, path: &str, faults: &mut Vec<FieldError>
 
 /// Items that are the same in a set, or have the same keys in a list that is a map.
 fn duplicates(items: &[Value], schema: &Value, path: &str, faults: &mut Vec<FieldError>) {
+    // Of a list that is too long that is told; comparing all with all would take for ever.
+    if schema.get("maxItems").and_then(Value::as_u64).is_some_and(|max| items.len() as u64 > max) {
+        return;
+    }
     let keys: Vec<&str> = match schema.get("x-kubernetes-list-map-keys") {
         Some(Value::Array(keys)) => keys.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),

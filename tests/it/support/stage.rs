@@ -288,6 +288,27 @@ impl Stage {
         about.map(|event| (text(&event["type"]), text(&event["reason"]), text(&event["note"]))).collect()
     }
 
+    /// All that users are told of the stage's endpoints: statuses, and in a cluster the Events.
+    pub fn told(&self) -> String {
+        match &self.source {
+            Source::Files { admin, .. } => {
+                let admin = admin.lock().unwrap().expect("an operator runs");
+                Request::get("/endpoints").send(admin).unwrap().text()
+            }
+            Source::Cluster { .. } => {
+                let lists = [
+                    "apis/jethook.dev/v1alpha1/namespaces/NS/webhookendpoints",
+                    "apis/events.k8s.io/v1/namespaces/NS/events",
+                ];
+                let get = |list: &str| {
+                    let url = format!("/{}", list.replace("NS", &self.namespace));
+                    self.api(http::Request::get(url).body(Vec::new()).unwrap()).unwrap().to_string()
+                };
+                lists.map(get).join("\n")
+            }
+        }
+    }
+
     /// Waits for an Event with this reason about an endpoint, and gives its note.
     #[track_caller]
     pub fn event(&self, name: &str, reason: &str) -> String {
