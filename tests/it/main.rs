@@ -21,6 +21,7 @@ mod delivery_identity;
 mod delivery_message;
 mod delivery_signature;
 mod doctor;
+mod docs;
 mod election;
 mod endpoint_kubectl;
 mod endpoint_policy;
