@@ -37,6 +37,7 @@ mod generated;
 mod histograms;
 mod keys;
 mod language;
+mod large_bodies;
 mod manifests;
 mod outage_apiserver;
 mod outage_nats;
@@ -46,6 +47,7 @@ mod receiver_tls;
 mod replicas;
 #[path = "../faults/rig.rs"]
 mod rig;
+mod spool;
 mod status;
 mod store_outage;
 mod store_publish;
