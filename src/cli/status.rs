@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::page;
 use super::replicas::{self, Replica, ReplicaArgs, Sample};
 use super::{Failure, Output, block_on, print};
-use crate::config::{self, SecretAccess, SourceConfig};
-use crate::controller::kube::{Cluster, connect};
+use crate::config;
+use crate::controller::kube::{Cluster, connect_with};
 
 /// Arguments of `jethook status`.
 #[derive(clap::Args, Clone, Debug)]
@@ -126,20 +126,9 @@ async fn served(args: &Args) -> Option<Vec<Value>> {
 }
 
 async fn cluster(args: &Args) -> Result<Cluster, Failure> {
-    let source = SourceConfig {
-        manifests: None,
-        kubeconfig: args.kubeconfig.clone(),
-        watch_namespaces: Vec::new(),
-        endpoint_selector: None,
-        lease_name: String::new(),
-        // Absent: it is then the context's.
-        lease_namespace: None,
-        cluster_name: None,
-        secret_grace: std::time::Duration::ZERO,
-        secret_access: SecretAccess::Watch,
-    };
     let no_proxy = config::no_proxy();
-    connect(&source, no_proxy.as_deref()).await.map_err(|error| Failure::Usage(error.to_string()))
+    let connecting = connect_with(args.kubeconfig.as_deref(), no_proxy.as_deref()).await;
+    connecting.map_err(|error| Failure::Usage(error.to_string()))
 }
 
 async fn listed(args: &Args, cluster: &Cluster) -> Result<Vec<Value>, Failure> {

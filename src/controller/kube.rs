@@ -67,8 +67,20 @@ pub enum ConnectError {
 /// # Errors
 /// One line that names the flag, variable or file at fault.
 pub async fn connect(source: &SourceConfig, no_proxy: Option<&str>) -> Result<Cluster, ConnectError> {
-    let mut config = read_config(source.kubeconfig.as_deref()).await?;
-    let lease_namespace = source.lease_namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    let mut cluster = connect_with(source.kubeconfig.as_deref(), no_proxy).await?;
+    if let Some(namespace) = &source.lease_namespace {
+        namespace.clone_into(&mut cluster.lease_namespace);
+    }
+    Ok(cluster)
+}
+
+/// The same by the kubeconfig alone.
+///
+/// # Errors
+/// One line that names the flag, variable or file at fault.
+pub async fn connect_with(kubeconfig: Option<&Path>, no_proxy: Option<&str>) -> Result<Cluster, ConnectError> {
+    let mut config = read_config(kubeconfig).await?;
+    let lease_namespace = config.default_namespace.clone();
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_MAX);
     config.read_timeout = Some(READ_MAX);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::report::Section;
 use super::text;
 use crate::cli::page;
-use crate::cli::replicas::{Replica, ReplicaArgs, escaped, value_of};
+use crate::cli::replicas::{Replica, ReplicaArgs, Sample, escaped, value_of};
 
 /// What the claims of spools are called, before the name of the StatefulSet.
 const SPOOL_CLAIM: &str = "spool-";
@@ -41,10 +41,7 @@ pub(super) async fn check(found: Result<Vec<Replica>, String>, has_lease: bool, 
                 leaders += usize::from(value_of(&samples, "jethook_leader") == Some(1.0));
                 let build = samples.iter().find(|sample| sample.name == "jethook_build_info");
                 versions.extend(build.map(|build| build.label("version").to_owned()));
-                if value_of(&samples, "jethook_nats_connected") == Some(0.0) {
-                    let remedy = "see its log for why; deliveries to it are answered 503, or spooled, until it is back";
-                    section.fail("nats", format!("{} is not connected to NATS", replica.name), remedy);
-                }
+                seen(replica, &samples, section);
             }
         }
     }
@@ -69,6 +66,26 @@ pub(super) async fn check(found: Result<Vec<Replica>, String>, has_lease: bool, 
             format!("{leaders} replicas say that they lead"),
             "give operators in one namespace Leases of their own with --lease-name",
         ),
+    }
+}
+
+/// What a replica's metrics tell of NATS and its spool.
+fn seen(replica: &Replica, samples: &[Sample], section: &mut Section<'_>) {
+    if value_of(samples, "jethook_nats_connected") == Some(0.0) {
+        let remedy = "see its log for why; deliveries to it are answered 503, or spooled, until it is back";
+        section.fail("nats", format!("{} is not connected to NATS", replica.name), remedy);
+    }
+    let spooled = |name: &str| value_of(samples, name).filter(|entries| *entries > 0.0);
+    if let Some(refused) = spooled("jethook_spool_refused_entries") {
+        let message = format!("{} events in the spool of {} are refused by their stream", refused, replica.name);
+        section.fail(
+            "spool",
+            message,
+            "its log says why (a stream that is full or gone, say); they are tried every minute",
+        );
+    } else if let Some(entries) = spooled("jethook_spool_entries") {
+        let message = format!("{entries} events wait in the spool of {}", replica.name);
+        section.warn("spool", message, "they go to their streams by themselves once NATS takes them");
     }
 }
 

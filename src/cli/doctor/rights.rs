@@ -79,17 +79,15 @@ fn needs(config: &RunConfig, lease_namespace: &str) -> Vec<Need> {
     };
     let mut needs = Vec::new();
     for right in RIGHTS {
-        let namespaces = match right.scope {
-            RightScope::Served => served.clone(),
-            RightScope::Lease => vec![Some(lease_namespace.to_owned())],
-        };
+        let is_of_lease = right.scope == RightScope::Lease;
+        let namespaces = if is_of_lease { vec![Some(lease_namespace.to_owned())] } else { served.clone() };
         for namespace in namespaces {
             for verb in right.verbs {
                 let is_spared = right.resource == "secrets" && *verb != "get";
                 if is_spared && config.source.secret_access == SecretAccess::Get {
                     continue;
                 }
-                let is_named = right.scope == RightScope::Lease && *verb != "create";
+                let is_named = is_of_lease && *verb != "create";
                 let object = is_named.then(|| config.source.lease_name.clone());
                 needs.push(Need { right, verb, namespace: namespace.clone(), object });
             }
