@@ -1,6 +1,7 @@
 //! The commands.
 
 mod crd;
+mod dlq;
 mod failure;
 mod providers;
 mod run;
@@ -38,6 +39,8 @@ enum Command {
     Send(send::Args),
     /// Show events as they arrive in the stream
     Tail(tail::Args),
+    /// Show the events that consumers gave up, and store them again
+    Dlq(dlq::Args),
     /// Print shell completions
     Completions {
         /// The shell
@@ -81,6 +84,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Providers(args) => providers::run(args),
         Command::Send(args) => send::run(&args),
         Command::Tail(args) => tail::run(args),
+        Command::Dlq(args) => dlq::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "jethook", &mut io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -20,6 +20,7 @@ mod crd;
 mod delivery_identity;
 mod delivery_message;
 mod delivery_signature;
+mod dlq;
 mod election;
 mod endpoint_kubectl;
 mod endpoint_policy;
