@@ -1,6 +1,7 @@
 //! The commands.
 
 mod crd;
+mod dlq;
 mod doctor;
 mod failure;
 mod page;
@@ -46,6 +47,8 @@ enum Command {
     Status(status::Args),
     /// Check all that the operator needs; takes the flags of run, and tells how to mend what fails
     Doctor(Box<doctor::Args>),
+    /// Show the events that consumers gave up, and store them again
+    Dlq(dlq::Args),
     /// Print shell completions
     Completions {
         /// The shell
@@ -91,6 +94,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Tail(args) => tail::run(args),
         Command::Status(args) => status::run(args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Dlq(args) => dlq::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "jethook", &mut io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -132,7 +132,7 @@ impl Entry {
         let signed = scheme.sign(&self.keys, draft, now).ok()?;
         let mut request = self.request.clone();
         request.body = signed.body.to_vec();
-        request.set_url(&signed.url, scheme.owns_path_token());
+        request.set_url(&signed.url, url, scheme.owns_path_token());
         request.headers.clear();
         for (name, value) in &signed.headers {
             request.headers.append(name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap());

@@ -8,11 +8,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jethook::api::{EndpointRef, WebhookEndpointSpec, manifest};
 use jethook::config::PolicyConfig;
-use jethook::event::Event;
+use jethook::event::{Event, Identity, MessagePlan, MessageSpec, Names, SubjectTemplate, is_within};
 use jethook::metrics::Histogram;
 use jethook::route::{
-    Claim, Handles, Identity, MessagePlan, Names, Policy, SecretState, SecretView, Settings, Source, State, Stream,
-    SubjectTemplate, Surroundings, compile, is_within, wanted_path,
+    Claim, Handles, Policy, SecretState, SecretView, Settings, Source, State, Stream, Surroundings, compile,
+    wanted_path,
 };
 use jethook::scheme::{Context, Delivery, Key, Keyring, Scheme, Verdict};
 use jethook::secret::{Secret, SecretData};
@@ -214,7 +214,8 @@ fn message_headers_are_ours(input: &[u8]) {
     let subject = Names { prefix: "webhooks", namespace: "shop", name: "hook", provider: "custom", cluster: None };
     let identity =
         [Identity::Delivery, Identity::Content, Identity::None, Identity::Header(HeaderName::from_static("x-kept"))];
-    let plan = MessagePlan {
+    let plan = MessagePlan::new(MessageSpec {
+        provider: "custom".into(),
         stream: "WEBHOOKS".into(),
         subject: SubjectTemplate::parse("{prefix}.{namespace}.{name}.{event}", subject).unwrap(),
         source: "/namespaces/shop/webhookendpoints/hook".to_owned(),
@@ -225,9 +226,8 @@ fn message_headers_are_ours(input: &[u8]) {
         // More than an endpoint may ask for.
         headers: names.iter().map(|name| HeaderName::from_static(name)).collect(),
         identity: identity[usize::from(query.len() % 4 == 0)].clone(),
-    };
-    let event =
-        Event::new("custom", &plan, &verified, &delivery, Bytes::copy_from_slice(delivery.body), Timestamp::UNIX_EPOCH);
+    });
+    let event = Event::new(&plan, &verified, &delivery, Bytes::copy_from_slice(delivery.body), Timestamp::UNIX_EPOCH);
     for (name, value) in event.headers.iter() {
         let is_ours = name.starts_with("ce-")
             || name.starts_with("http-")

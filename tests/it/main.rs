@@ -20,6 +20,7 @@ mod crd;
 mod delivery_identity;
 mod delivery_message;
 mod delivery_signature;
+mod dlq;
 mod docs;
 mod doctor;
 mod election;
