@@ -4,24 +4,40 @@ use std::sync::LazyLock;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, PatternOptions, Validator};
-use kube::core::cel::apply_defaults;
+use kube::core::cel::{CompiledSchema, apply_defaults, compile_schema};
 use serde_json::{Map, Value, json};
 
 use super::FieldError;
 use crate::api::crd;
 
-static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "a constant of the program, made by every test run")]
-    jsonschema::draft7::options()
-        .with_pattern_options(PatternOptions::regex())
-        .build(&convert(crd::schema()))
-        .expect("the definition's schema is one")
-});
+/// What a definition says of its objects, made ready to be asked.
+pub(super) struct Definition {
+    schema: &'static Value,
+    validator: Validator,
+    /// Its CEL rules.
+    pub(super) rules: CompiledSchema,
+}
+
+/// Of `WebhookEndpoint`.
+pub(super) static ENDPOINT: LazyLock<Definition> = LazyLock::new(|| Definition::new(crd::schema()));
+/// Of `ClusterWebhookProvider`.
+pub(super) static PROVIDER: LazyLock<Definition> = LazyLock::new(|| Definition::new(crd::provider_schema()));
+
+impl Definition {
+    fn new(schema: &'static Value) -> Self {
+        #[expect(clippy::expect_used, reason = "a constant of the program, made by every test run")]
+        let validator = jsonschema::draft7::options()
+            .with_pattern_options(PatternOptions::regex())
+            .build(&convert(schema))
+            .expect("the definition's schema is one");
+        Self { schema, validator, rules: compile_schema(schema) }
+    }
+}
 
 const EMPTY: &str = "must not be empty";
 
 /// The object as the apiserver looks at it: without status, without explicit nulls, with defaults.
-pub(super) fn normalised(object: &Value) -> Value {
+pub(super) fn normalised(object: &Value, definition: &Definition) -> Value {
     let mut object = object.clone();
     if let Value::Object(fields) = &mut object {
         fields.remove("status");
@@ -33,14 +49,14 @@ pub(super) fn normalised(object: &Value) -> Value {
             }
         }
     }
-    drop_nulls(&mut object, crd::schema());
-    apply_defaults(crd::schema(), &object)
+    drop_nulls(&mut object, definition.schema);
+    apply_defaults(definition.schema, &object)
 }
 
 /// What the plain schema has against a normalised object.
-pub(super) fn faults(object: &Value) -> Vec<FieldError> {
+pub(super) fn faults(object: &Value, definition: &Definition) -> Vec<FieldError> {
     let mut faults = Vec::new();
-    for error in VALIDATOR.iter_errors(object) {
+    for error in definition.validator.iter_errors(object) {
         let path = path_of(object, error.instance_path().as_str());
         match error.kind() {
             ValidationErrorKind::Required { property } => {
@@ -53,7 +69,7 @@ pub(super) fn faults(object: &Value) -> Vec<FieldError> {
             kind => faults.push(FieldError::new(path, wording(kind, &error.to_string()))),
         }
     }
-    shape(object, crd::schema(), "", &mut faults);
+    shape(object, definition.schema, "", &mut faults);
     faults
 }
 
