@@ -4,6 +4,7 @@ mod page;
 
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use page::page;
@@ -33,7 +34,7 @@ pub struct Provider {
 }
 
 /// How well an entry is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Maturity {
     /// Deliveries made by the provider, its SDK or its documentation verify, and altered ones are refused.

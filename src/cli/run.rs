@@ -19,7 +19,7 @@ use crate::controller::manifests::Manifests;
 use crate::controller::notice::{Announcer, Refused};
 use crate::controller::report::Reporter;
 use crate::controller::secrets::SecretReader;
-use crate::controller::{self, Links, endpoints, kube, lease};
+use crate::controller::{self, Links, endpoints, kube, lease, providers};
 use crate::fetch::{self, Fetcher};
 use crate::health::{Gate, Health};
 use crate::metrics::Metrics;
@@ -359,6 +359,9 @@ impl Source {
             wires.updates.clone(),
             Arc::clone(&wires.metrics),
         ));
+        if source.reads_cluster_providers() {
+            tokio::spawn(providers::run(client(), wires.updates.clone(), Arc::clone(&wires.metrics)));
+        }
         let secrets = SecretReader {
             client: client(),
             access: source.secret_access,

@@ -281,6 +281,8 @@ pub enum RightScope {
     Served,
     /// The namespace of the Lease.
     Lease,
+    /// The cluster, where its own providers are read (`--cluster-providers`).
+    Cluster,
 }
 
 /// One RBAC rule.
@@ -305,6 +307,12 @@ pub const RIGHTS: &[Right] = &[
         verbs: &["get", "list", "watch"],
     },
     Right { scope: RightScope::Served, group: "jethook.dev", resource: "webhookendpoints/status", verbs: &["patch"] },
+    Right {
+        scope: RightScope::Cluster,
+        group: "jethook.dev",
+        resource: "clusterwebhookproviders",
+        verbs: &["list", "watch"],
+    },
     Right { scope: RightScope::Served, group: "", resource: "secrets", verbs: &["get", "list", "watch"] },
     Right { scope: RightScope::Served, group: "events.k8s.io", resource: "events", verbs: &["create"] },
     Right {

@@ -11,6 +11,7 @@ pub mod lease;
 mod ledger;
 pub mod manifests;
 pub mod notice;
+pub mod providers;
 mod queue;
 pub mod report;
 pub mod secrets;
@@ -80,6 +81,7 @@ pub fn settings(config: &RunConfig) -> Result<Settings, String> {
         },
         secret_grace: source.secret_grace,
         allows_memory_storage: stream.allow_memory_storage,
+        reads_cluster_providers: source.reads_cluster_providers(),
     })
 }
 
@@ -181,6 +183,7 @@ mod tests {
             },
             secret_grace: Duration::ZERO,
             allows_memory_storage: false,
+            reads_cluster_providers: false,
         };
         Core::new(settings, Arc::clone(metrics), Timestamp::now())
     }

@@ -11,6 +11,7 @@ mod path;
 mod plan;
 mod policy;
 mod problem;
+mod provider;
 mod table;
 mod target;
 mod verification;
@@ -34,6 +35,7 @@ pub use limit::RateLimit;
 pub use path::check_path;
 pub use policy::Policy;
 pub use problem::Problem;
+pub use provider::ProviderView;
 pub use table::{Found, Routes, Table};
 pub use target::{Ask, HEADER_ROOM_BYTES, Stream, go_duration, judge_target};
 
@@ -64,6 +66,14 @@ pub struct Route {
     pub metrics: Arc<EndpointMetrics>,
     /// `jethook_delivery_duration_seconds` of its provider.
     pub duration: Arc<Histogram>,
+}
+
+impl Route {
+    /// Whether its provider is one of the catalogue's, and not described by its owner or by the cluster.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        verification::is_built_in(&self.provider)
+    }
 }
 
 /// Whether a route serves.

@@ -11,8 +11,8 @@ use jethook::config::PolicyConfig;
 use jethook::event::{Event, Identity, MessagePlan, MessageSpec, Names, SubjectTemplate, is_within};
 use jethook::metrics::Histogram;
 use jethook::route::{
-    Claim, Handles, Policy, SecretState, SecretView, Settings, Source, State, Stream, Surroundings, compile,
-    wanted_path,
+    Claim, Handles, Policy, ProviderView, SecretState, SecretView, Settings, Source, State, Stream, Surroundings,
+    compile, wanted_path,
 };
 use jethook::scheme::{Context, Delivery, Key, Keyring, Scheme, Verdict};
 use jethook::secret::{Secret, SecretData};
@@ -256,6 +256,10 @@ impl<'a> Surroundings<'a> for &'a Around {
             state: if name == "hook" { SecretState::Found(&around.0) } else { SecretState::Missing },
             kept: None,
         }
+    }
+
+    fn provider(&self, _: &str) -> ProviderView<'a> {
+        ProviderView::Off
     }
 
     fn stream(&self, _: &str) -> &'a Stream {

@@ -192,8 +192,10 @@ fn completions_are_printed_for_the_usual_shells() {
 
 #[test]
 fn crd_prints_what_is_in_the_folder() {
-    let committed = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/crds/webhookendpoints.jethook.dev.yaml"));
-    assert_eq!(printed(&run(&["crd"])), committed.unwrap());
+    let committed = ["clusterwebhookproviders", "webhookendpoints"].map(|plural| {
+        fs::read_to_string(format!("{}/crds/{plural}.jethook.dev.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    });
+    assert_eq!(printed(&run(&["crd"])), committed.join("---\n"));
 }
 
 #[test]

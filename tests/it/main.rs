@@ -15,6 +15,7 @@ mod chart;
 mod cli;
 mod clients;
 mod cluster;
+mod cluster_providers;
 mod coverage;
 mod crd;
 mod delivery_identity;

@@ -16,7 +16,10 @@ use super::entry::Entry;
 use super::index::{Index, NamedKey};
 use super::status::{self, Spread, Told};
 use super::world::{Shift, World};
-use crate::api::{ConditionStatus, ConditionType, Reason, WebhookEndpoint, WebhookEndpointStatus};
+use crate::api::{
+    ClusterWebhookProviderSpec, ConditionStatus, ConditionType, Reason, WebhookEndpoint, WebhookEndpointStatus,
+    is_cluster_provider,
+};
 use crate::metrics::Metrics;
 use crate::replicas::{Digest, Mark, Roster};
 use crate::route::{self, Compiled, EndpointRef, Latch, Route, Table};
@@ -40,6 +43,10 @@ pub enum Update {
     Secret(SecretRef, Option<SecretData>),
     /// The named Secrets of the first list of endpoints have all been read (or found missing) once.
     SecretsRead,
+    /// A provider that the cluster defines is new, changed, or gone.
+    Provider(String, Option<ClusterProvider>),
+    /// These are all providers that the cluster defines (after a list).
+    Providers(BTreeMap<String, ClusterProvider>),
     /// NATS and its streams.
     View(Arc<View>),
     /// Whether this replica holds the Lease.
@@ -47,6 +54,9 @@ pub enum Update {
     /// The other replicas and what they serve.
     Replicas(Arc<Roster>),
 }
+
+/// A provider that the cluster defines, or why it does not parse.
+pub type ClusterProvider = Result<Arc<ClusterWebhookProviderSpec>, String>;
 
 /// An endpoint as a source saw it.
 #[derive(Clone, Debug)]
@@ -127,6 +137,8 @@ pub struct Settings {
     pub secret_grace: Duration,
     /// Whether streams may be held in memory.
     pub allows_memory_storage: bool,
+    /// Whether the providers that the cluster defines are read.
+    pub reads_cluster_providers: bool,
 }
 
 /// The snapshot, and what was made of it. An update costs what it touches: the endpoint, the rivals for its path, the
@@ -165,7 +177,7 @@ impl Core {
     #[must_use]
     pub fn new(settings: Settings, metrics: Arc<Metrics>, now: Timestamp) -> Self {
         Self {
-            world: World::new(now, settings.secret_grace, settings.allows_memory_storage),
+            world: World::new(now, &settings),
             settings,
             metrics,
             entries: HashMap::new(),
@@ -187,10 +199,10 @@ impl Core {
         }
     }
 
-    /// Whether the first full list of endpoints and their Secrets has come in.
+    /// Whether the first full list of endpoints, their Secrets and the cluster's providers has come in.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.has_endpoints && self.has_secrets
+        self.has_endpoints && self.has_secrets && self.world.has_providers()
     }
 
     /// When time alone changes something: a grace that ends, NATS that has been away for long.
@@ -228,6 +240,16 @@ impl Core {
             Update::SecretsRead => {
                 self.is_table_changed |= !self.has_secrets;
                 self.has_secrets = true;
+            }
+            Update::Provider(name, provider) => {
+                let changed = self.world.set_provider(name, provider);
+                self.touch_providers(&changed, false);
+            }
+            Update::Providers(all) => {
+                let is_first = !self.world.has_providers();
+                self.is_table_changed |= is_first;
+                let changed = self.world.set_providers(all);
+                self.touch_providers(&changed, is_first);
             }
             Update::View(view) => self.set_view(view),
             Update::Leading(is_leading) => {
@@ -364,6 +386,21 @@ impl Core {
         }
         for subject in subjects {
             self.dirty.extend(self.index.covering(&subject));
+        }
+    }
+
+    /// Has the endpoints that use one of these providers compiled again, and those whose provider is still not there: a
+    /// name near to it may be.
+    fn touch_providers(&mut self, changed: &BTreeSet<String>, is_first: bool) {
+        if changed.is_empty() && !is_first {
+            return;
+        }
+        for (endpoint, entry) in &self.entries {
+            let Ok(resource) = &entry.observed.resource else { continue };
+            let provider = &resource.spec.provider;
+            if changed.contains(provider) || (is_cluster_provider(provider) && !self.world.has_provider(provider)) {
+                self.dirty.insert(endpoint.clone());
+            }
         }
     }
 

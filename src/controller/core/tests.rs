@@ -545,3 +545,44 @@ fn a_stream_that_does_not_answer_one_endpoint_is_away_for_all_of_its_endpoints()
     b.gate.answered();
     assert!(!gate(&bench, "/shop/d").gate.is_away());
 }
+
+#[test]
+fn nothing_is_served_before_the_clusters_providers_were_listed() {
+    let mut bench = Bench::with(|settings| settings.reads_cluster_providers = true);
+    let own = json!({"provider": "acme.example.com", "verification": null});
+    bench.start(vec![observed("a", 1, own), observed("b", 1, json!({}))]);
+    assert!(!bench.table.is_complete);
+    let round = bench.tell([Update::Providers(BTreeMap::new())]);
+    assert!(bench.table.is_complete, "none at all is a full list, too");
+    assert_eq!(ready(&round, "a"), ("False", "UnknownProvider"));
+    assert_eq!(bench.route("/shop/b"), Some(("b", "open")));
+}
+
+#[test]
+fn a_changed_provider_recompiles_the_endpoints_that_use_it_alone() {
+    let provider = |header: &str| -> ClusterProvider {
+        let verification = json!({"token": {"from": [format!("header:{header}")]}});
+        Ok(Arc::new(serde_json::from_value(json!({"verification": verification})).unwrap()))
+    };
+    let own = |name: &str| json!({"provider": name, "verification": null});
+    let mut bench = Bench::with(|settings| settings.reads_cluster_providers = true);
+    bench.tell([Update::Providers(BTreeMap::from([
+        ("a.example.com".to_owned(), provider("X-A")),
+        ("b.example.com".to_owned(), provider("X-B")),
+    ]))]);
+    bench.start(vec![observed("a", 1, own("a.example.com")), observed("b", 1, own("b.example.com"))]);
+    let routes = |bench: &Bench| ["/shop/a", "/shop/b"].map(|path| Arc::clone(&bench.table.routes[path]));
+    let before = routes(&bench);
+    bench.tell([Update::Provider("a.example.com".to_owned(), Some(provider("X-C")))]);
+    let after = routes(&bench);
+    assert!(!Arc::ptr_eq(&before[0], &after[0]) && Arc::ptr_eq(&before[1], &after[1]));
+    let round = bench.tell([Update::Provider("a.example.com".to_owned(), Some(Err("spec: torn".to_owned())))]);
+    assert_eq!(ready(&round, "a"), ("False", "Invalid"));
+    assert_eq!(bench.route("/shop/a"), Some(("a", "closed")));
+    let round = bench.tell([Update::Provider("a.example.com".to_owned(), None)]);
+    assert_eq!(ready(&round, "a"), ("False", "UnknownProvider"));
+    let message = &report(&round, "a").conditions[0].message;
+    assert!(message.contains("did you mean \"b.example.com\"?"), "{message}");
+    let round = bench.tell([Update::Provider("a.example.com".to_owned(), Some(provider("X-A")))]);
+    assert_eq!(ready(&round, "a"), ("True", "Ready"));
+}
