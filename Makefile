@@ -61,6 +61,16 @@ test-faults: ## every fault under load, then a table: what was acknowledged, sto
 test-soak: ## the same again and again (DURATION=8h)
 	@DURATION=$${DURATION:-8h} $(MAKE) --no-print-directory test-faults
 
+.PHONY: bench
+bench: ## jethook beside its floor: CPU, throughput, latency, memory (OPTIONS='--rounds 1 --only "25 KiB"')
+	@echo '== make bench: 10 minutes, after release builds (15 minutes cold)'
+	@PROFILE='$(PROFILE)' benches/bench.sh $(OPTIONS)
+
+.PHONY: bench-peers
+bench-peers: ## the same beside receivers written by hand in Go and Node
+	@echo '== make bench-peers: 3 minutes, after release builds (15 minutes cold)'
+	@PROFILE='$(PROFILE)' benches/bench.sh --peers $(OPTIONS)
+
 .PHONY: build
 build: ## target/release/jethook
 	@cargo build --release --locked
