@@ -58,10 +58,10 @@ struct Shared {
     due: VecDeque<Instant>,
 }
 
-/// Sends for as long as `drive` says; `at_start` and `at_end` frame the measured time.
+/// Sends for as long as `drive` says. What `read` returns when the measured time begins and when it ends comes back as well.
 ///
 /// # Errors
-/// No connection, or what the two callbacks return.
+/// A request that can't be signed, or what `read` returns.
 pub(crate) async fn drive<T>(
     drive: Drive,
     requests: Requests,

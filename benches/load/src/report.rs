@@ -122,7 +122,7 @@ impl Report {
         text + &faults.chain(stolen).collect::<String>()
     }
 
-    /// Whether every row with a fault could be told from a good one, and no row has one.
+    /// Whether no row has a fault.
     pub(crate) fn is_sound(&self) -> bool {
         self.0.iter().all(|row| row.fault.is_none())
     }
