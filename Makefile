@@ -71,6 +71,16 @@ test-attacks: ## the attack suite in full: 37 attacks, 10 million mutants, Wyche
 fuzz: ## every fuzz target for FUZZ_SECONDS (600) each, with new inputs each time
 	@JETHOOK_FUZZ_SECONDS=$${FUZZ_SECONDS:-600} cargo test --locked --profile attacks --test attacks -- fuzz:: --test-threads 2
 
+.PHONY: bench
+bench: ## jethook beside its floor: CPU, throughput, latency, memory (OPTIONS='--rounds 1 --only "25 KiB"')
+	@echo '== make bench: 10 minutes, after release builds (15 minutes cold)'
+	@PROFILE='$(PROFILE)' benches/bench.sh $(OPTIONS)
+
+.PHONY: bench-peers
+bench-peers: ## the same beside receivers written by hand in Go and Node
+	@echo '== make bench-peers: 3 minutes, after release builds (15 minutes cold)'
+	@PROFILE='$(PROFILE)' benches/bench.sh --peers $(OPTIONS)
+
 .PHONY: build
 build: ## target/release/jethook
 	@cargo build --release --locked
