@@ -5,13 +5,17 @@ mod connect;
 mod credential;
 mod denials;
 mod facts;
+mod large;
+mod outgoing;
 mod publish;
 mod shared;
+mod spool;
 mod streams;
 
 pub use connect::{jetstream, open_once};
 pub use credential::{ConfigError, check};
 pub use denials::Denials;
-pub use publish::{Publisher, Stored};
+pub use publish::{Kept, Publisher, Stored};
 pub use shared::{PublishLimits, Shared};
+pub use spool::{LastCheck, Spool, keep_last_check};
 pub use streams::{StreamLines, Streams};

@@ -303,7 +303,7 @@ impl Core {
             self.claims.remove(path, entry.observed.created, endpoint, &mut self.dirty);
         }
         self.index.rename(endpoint, &entry.named, &BTreeSet::new());
-        self.index.retarget(endpoint, entry.target.as_ref(), None);
+        self.index.retarget(endpoint, &entry.targets, &[]);
         self.withdraw(endpoint, entry.served.as_deref());
         self.dirty.remove(endpoint);
         self.stale.remove(endpoint);
@@ -341,10 +341,10 @@ impl Core {
         let owner = standing.path().and_then(|path| self.claims.owner(path));
         let compiled = entry.compile(owner, &&self.world, &self.settings.route, &self.metrics);
         let Compiled { route, problems, facts, rate: _ } = compiled;
-        let target = facts.stream.clone().zip(facts.filter.clone());
+        let targets = facts.targets();
         (entry.problems, entry.facts) = (problems, facts);
-        let is_new_target = entry.target != target;
-        let before = std::mem::replace(&mut entry.target, target.clone());
+        let is_new_target = entry.targets != targets;
+        let before = std::mem::replace(&mut entry.targets, targets.clone());
         let path = route.as_ref().map(|route| route.path.clone());
         let served = std::mem::replace(&mut entry.served, path.clone());
         if served != path {
@@ -355,10 +355,12 @@ impl Core {
             self.is_table_changed = true;
         }
         if is_new_target {
-            self.index.retarget(endpoint, before.as_ref(), target.as_ref());
-            // A stream that comes into use again may have been read already.
-            if target.is_some_and(|(stream, _)| self.world.judge(&stream)) {
-                self.dirty.insert(endpoint.clone());
+            self.index.retarget(endpoint, &before, &targets);
+            for (stream, _) in targets {
+                // A stream that comes into use again may have been read already.
+                if self.world.judge(&stream) {
+                    self.dirty.insert(endpoint.clone());
+                }
             }
         }
     }
