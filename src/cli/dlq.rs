@@ -428,9 +428,10 @@ impl Desk {
                 ))
             })?;
         }
-        Ok(match ack.duplicate {
-            true => format!("was stored again before, as #{}", ack.sequence),
-            false => format!("stored again as #{} on {}", ack.sequence, event.subject),
+        Ok(if ack.duplicate {
+            format!("was stored again before, as #{}", ack.sequence)
+        } else {
+            format!("stored again as #{} on {}", ack.sequence, event.subject)
         })
     }
 }
@@ -459,7 +460,7 @@ fn again(event: &StreamMessage, advisory: &Advisory) -> Result<HeaderMap, Failur
         (async_nats::header::NATS_EXPECTED_STREAM, &advisory.stream),
     ] {
         let value: HeaderValue = text.parse().map_err(|_| Failure::Failed(format!("{name} holds a line break")))?;
-        headers.insert(name, value);
+        headers.append(name, value);
     }
     Ok(headers)
 }

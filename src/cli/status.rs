@@ -68,6 +68,7 @@ struct Endpoint {
 /// A key in use.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "as they stand in the JSON")]
 struct Key {
     name: String,
     key: String,
@@ -179,7 +180,9 @@ async fn count(overview: &mut Overview, replicas: &[Replica]) {
         match replica.samples().await {
             Ok(samples) => {
                 overview.replicas.push(replica.name.clone());
-                samples.iter().for_each(|sample| take(&mut overview.endpoints, sample));
+                for sample in &samples {
+                    take(&mut overview.endpoints, sample);
+                }
             }
             Err(error) => overview.faults.push(format!("{} can't be asked: {error}", replica.name)),
         }
@@ -330,7 +333,9 @@ mod tests {
             )
         };
         for text in [page(2, 1000), page(3, 900)] {
-            samples(&text).iter().for_each(|sample| take(&mut endpoints, sample));
+            for sample in &samples(&text) {
+                take(&mut endpoints, sample);
+            }
         }
         assert_eq!(endpoints[0].outcomes, BTreeMap::from([("stored".to_owned(), 5)]));
         assert_eq!(endpoints[0].last_stored, Timestamp::from_second(1000).ok());

@@ -342,7 +342,7 @@ fn scramble(value: &mut Value, choices: &mut Choices<'_>) {
 
 fn base_spec(choices: &mut Choices<'_>) -> Value {
     let entry = &entries()[choices.below(entries().len())];
-    let verification = if choices.byte() % 4 == 0 {
+    let verification = if choices.byte().is_multiple_of(4) {
         json!({"hmac": {"hash": "sha256", "from": ["header:X-Signature"], "signed": "{timestamp}.{body}"}, "timestamp": {"from": ["header:X-Time"], "tolerance": "5m"},
             "keys": {"signing": {"encoding": "utf8"}}, "parameters": {"p": {"default": "x"}}, "let": {"a": "{body}"}, "event": {"type": "{json:/type}", "id": "{json:/id}"},
             "handshakes": [{"method": "GET", "unsigned": true, "when": {"query:a": []}, "answer": {"body": "{query:a}"}}], "require": {"json:/a": ["x"]}})

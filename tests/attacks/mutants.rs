@@ -138,7 +138,7 @@ fn try_one(entries: &[Entry], seed: u64, number: u64, count: &mut Count) {
         count.faults.push(fault("it panicked"));
         return;
     };
-    let sampled = (is_signed_anew || number % SAMPLE == 0).then(|| oracle::is_right(entry, &mutant)).flatten();
+    let sampled = (is_signed_anew || number.is_multiple_of(SAMPLE)).then(|| oracle::is_right(entry, &mutant)).flatten();
     count.sampled += u64::from(sampled.is_some());
     match (&verdict, sampled) {
         (Ok(_), Some(false)) => count.faults.push(fault("accepted without a right MAC")),
@@ -266,10 +266,10 @@ fn mutate_body(body: &mut Vec<u8>, random: &mut Rng) -> &'static str {
         }
         _ => {
             // A member that is already there comes first, so that readers who take the first differ from those who take the last.
-            if let (Ok(Value::Object(object)), Some(b'{')) = (serde_json::from_slice(body), body.first()) {
-                if let Some((name, _)) = object.iter().nth(random.usize(..object.len().max(1))) {
-                    body.splice(1..1, format!("{}:\"x\",", Value::from(name.as_str())).into_bytes());
-                }
+            if let (Ok(Value::Object(object)), Some(b'{')) = (serde_json::from_slice(body), body.first())
+                && let Some((name, _)) = object.iter().nth(random.usize(..object.len().max(1)))
+            {
+                body.splice(1..1, format!("{}:\"x\",", Value::from(name.as_str())).into_bytes());
             }
         }
     }

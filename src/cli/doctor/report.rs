@@ -16,6 +16,7 @@ pub(super) enum Level {
 
 /// One check.
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as they stand in the JSON")]
 pub(super) struct Check {
     category: &'static str,
     check: &'static str,

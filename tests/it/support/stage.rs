@@ -291,6 +291,7 @@ impl Stage {
     }
 
     /// All that users are told of the stage's endpoints: statuses, and in a cluster the Events.
+    #[allow(dead_code, reason = "for the attack suite")]
     pub fn told(&self) -> String {
         match &self.source {
             Source::Files { admin, .. } => {
