@@ -51,6 +51,14 @@ test-oracles: ## both directions against the providers' own libraries (Node, Pyt
 test-chart: ## the tests of the Helm chart alone (UPDATE=1: keep the new renders)
 	@tools=$$(tests/tools/tools.sh --print) && JETHOOK_TEST_TOOLS=$$tools cargo test --locked --test it chart::
 
+.PHONY: test-examples
+test-examples: ## the example consumers, each killed once in mid-work; needs Go, Python and Node, fetches their clients
+	@echo '== make test-examples: 8 minutes cold, 1 when built before'
+	@tests/tools/tools.sh nats-server
+	@tests/tools/examples.sh
+	@tools=$$(tests/tools/tools.sh --print nats-server) && examples=$$(tests/tools/examples.sh --print) && \
+	  JETHOOK_TEST_TOOLS=$$tools JETHOOK_TEST_EXAMPLES=$$examples cargo test --locked --test it examples:: -- --ignored
+
 .PHONY: test-faults
 test-faults: ## every fault under load, then a table: what was acknowledged, stored, lost, duplicated (FAULT=…: one of them)
 	@echo '== make test-faults: 10 minutes, after a release build (10 minutes cold)'

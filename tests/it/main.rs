@@ -31,6 +31,7 @@ mod endpoint_secrets;
 mod endpoint_serving;
 mod endpoint_spec;
 mod endpoint_target;
+mod examples;
 mod faults;
 mod flags_nats;
 mod flags_network;
