@@ -15,8 +15,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
 use crate::case::{Case, Pace};
@@ -64,7 +65,15 @@ fn peer(text: &str) -> Result<Receiver, String> {
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = LocalSet::new().block_on(&runtime, measure_all(&args))?;
+    // What was started ends with this program also when it is told to stop.
+    let report = LocalSet::new().block_on(&runtime, async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            report = measure_all(&args) => report,
+            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+            _ = terminate.recv() => bail!("told to stop"),
+        }
+    })?;
     println!("{}", report.table());
     fs::write(&args.out, serde_json::to_string_pretty(&report.json())?)
         .with_context(|| format!("{} can't be written", args.out.display()))?;
