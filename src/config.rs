@@ -21,6 +21,9 @@ pub struct RunConfig {
     /// The receiver.
     #[command(flatten)]
     pub receiver: ReceiverConfig,
+    /// The spool.
+    #[command(flatten)]
+    pub spool: SpoolConfig,
     /// Where endpoints come from.
     #[command(flatten)]
     pub source: SourceConfig,
@@ -195,6 +198,20 @@ pub struct ReceiverConfig {
     /// After SIGTERM: for how long to keep serving while load balancers take note
     #[arg(long, env = "JETHOOK_DRAIN_DELAY", default_value = "5s", value_parser = duration)]
     pub drain_delay: Duration,
+}
+
+/// The spool: where verified deliveries wait on disk while NATS is away.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Spool")]
+pub struct SpoolConfig {
+    /// Directory of the spool: while NATS is away, verified deliveries are kept there and answered 200. One replica's own,
+    /// on a disk that outlives it; absent: no spool, they are answered 503
+    #[arg(long, env = "JETHOOK_SPOOL_DIR", value_name = "DIR")]
+    pub spool_dir: Option<PathBuf>,
+    /// Bytes of events that the spool may hold (a quantity), half of it for one endpoint; the file may take three times as
+    /// much
+    #[arg(long, env = "JETHOOK_SPOOL_MAX_BYTES", default_value = "1Gi", value_parser = bytes, requires = "spool_dir")]
+    pub spool_max_bytes: u64,
 }
 
 /// Which forwarding header is read.

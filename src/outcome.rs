@@ -104,12 +104,37 @@ pub enum NotStored {
     /// The operator's NATS user may not publish to the subject.
     #[error("publishing to the subject is not permitted")]
     NotPermitted,
+    /// NATS is away and the spool holds all that it may, in all or of this endpoint, or its disk has little room.
+    #[error("NATS is away and the spool is full; give it a larger disk, or more of it by --spool-max-bytes")]
+    SpoolFull,
+    /// NATS is away and the spool did not take it, or not in time.
+    #[error("NATS is away and the spool can't be written; the log says why")]
+    SpoolFailed,
     /// JetStream refused with another error code.
     #[error("JetStream refused: code {code}")]
     Refused {
         /// The `err_code`.
         code: u64,
     },
+}
+
+impl NotStored {
+    /// Whether it is NATS, or the stream, that is away: the same event may be taken when they are back.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Disconnected | Self::NoStream | Self::StreamAway | Self::NoAck => true,
+            // The id is being stored right now; out of resources; no leader.
+            Self::Refused { code } => matches!(code, 10158 | 10023 | 10002 | 10008 | 10047),
+            Self::StreamFull
+            | Self::OtherStream
+            | Self::TooLarge { .. }
+            | Self::Overloaded
+            | Self::NotPermitted
+            | Self::SpoolFull
+            | Self::SpoolFailed => false,
+        }
+    }
 }
 
 /// Why a request is refused.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// A stream that routes name, and the subjects that they publish to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub enum StreamState {
 }
 
 /// What matters of a stream's configuration and state.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamFacts {
     /// Its subjects (NATS wildcards).
     pub subjects: Vec<String>,
@@ -97,7 +98,7 @@ pub struct StreamFacts {
 }
 
 /// Retention policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Retention {
     /// By limits.
     Limits,
@@ -108,7 +109,7 @@ pub enum Retention {
 }
 
 /// Storage type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Storage {
     /// File.
     File,
@@ -117,7 +118,7 @@ pub enum Storage {
 }
 
 /// Discard policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Discard {
     /// Old messages go at a limit.
     Old,

@@ -113,7 +113,7 @@ documented! {
         StreamUnsafe,
         /// The operator's NATS user may not publish to the subject.
         PublishNotPermitted,
-        /// NATS has been away for more than 30 s; deliveries are answered 503 until it is back.
+        /// NATS has been away for more than 30 s; until it is back deliveries are answered 503, or spooled with a spool.
         NatsUnavailable,
         /// The route is live.
         Programmed,

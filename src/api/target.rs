@@ -58,9 +58,9 @@ pub struct Target {
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub forward_headers: Vec<String>,
-    /// What to do with a body that is larger than NATS takes. `refuse`: answer 413. `objectStore`: put the body into an
-    /// object store bucket and a reference to it into the message. Absent: `refuse`. `objectStore` where this version
-    /// does not serve it is `Accepted=False`, `Invalid`.
+    /// What to do with a body that is larger than NATS takes. `refuse`: answer 413. `objectStore`: put the body into the
+    /// object store bucket `{stream}-bodies` and a reference to it into the message; `limits.maxBodySize` says how large it
+    /// may be. The operator makes the bucket of its own stream; that of another must be there. Absent: `refuse`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "LargeBodies")]
     pub large_bodies: Option<LargeBodies>,

@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::receiver::{Parts, Receiver, RefusalNotice};
 use crate::replicas::{Digest, Roster};
 use crate::route::{KeyHosts, Routes};
-use crate::store::{self, Denials, PublishLimits, Publisher, ReplicaLines, StreamLines, Streams};
+use crate::store::{self, Denials, LastCheck, PublishLimits, Publisher, ReplicaLines, Spool, StreamLines, Streams};
 use crate::stream::{Connection, View, Wanted};
 use crate::telemetry;
 
@@ -62,8 +62,12 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
     let listener = admin::bind(config.admin_listen).await.map_err(Failure::Usage)?;
     let (notices, refusals) = mpsc::channel(NOTICES_MAX);
     let denials = Arc::<Denials>::default();
-    let receiver = start_receiver(&config, &wires, &health, notices, &denials)?;
-    let streams = Streams::connect(
+    let reached = health.gate("nats");
+    let spool = start_spool(&config, &wires, &health, &reached)?;
+    let shared =
+        Arc::new(publishing(&config, &wires, &denials).with_spool(spool.as_ref().map(|(spool, _)| spool.clone())));
+    let receiver = start_receiver(&config, &wires, &health, notices, &shared)?;
+    let mut streams = Streams::connect(
         &config.nats,
         config.stream.clone(),
         owner(&config),
@@ -72,6 +76,15 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
     )
     .await
     .map_err(|error| Failure::Usage(error.to_string()))?;
+    let spool = match spool {
+        Some((spool, last_check)) => {
+            streams = streams.with_spool(last_check);
+            let pulse = health.pulse("drain", Timestamp::now());
+            spool.drain(&config.nats, shared, pulse).await.map_err(Failure::Usage)?;
+            Some(spool)
+        }
+        None => None,
+    };
 
     let identity = lease::identity();
     let leaving = CancellationToken::new();
@@ -102,7 +115,7 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
         tokio::spawn(replicas.run(ReplicaLines { lease, serves: wires.serves_in, roster, leaving: leaving.clone() }));
         tokio::spawn(pass_rosters(roster_in, wires.updates.clone()));
     }
-    tokio::spawn(pass_views(wires.view_in, wires.updates.clone(), health.gate("nats")));
+    tokio::spawn(pass_views(wires.view_in, wires.updates.clone(), reached));
     tokio::spawn(admin::serve(listener, Admin { health, metrics: Arc::clone(&wires.metrics), endpoints }));
     serving.open();
     tracing::info!(
@@ -116,6 +129,9 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
     serving.close();
     leaving.cancel();
     receiver.shutdown().await;
+    if let Some(spool) = spool {
+        spool.end(&wires.metrics).await;
+    }
     source.end().await;
     tracing::info!("stopped");
     Ok(())
@@ -170,21 +186,44 @@ impl Wires {
     }
 }
 
-fn start_receiver(
+/// The spool of `--spool-dir`, with what was known of NATS when it was last there. With both, this replica serves without
+/// NATS: `reached` is opened.
+fn start_spool(
     config: &RunConfig,
     wires: &Wires,
     health: &Health,
-    notices: mpsc::Sender<RefusalNotice>,
-    denials: &Arc<Denials>,
-) -> Result<Receiver, Failure> {
+    reached: &Gate,
+) -> Result<Option<(Spool, LastCheck)>, Failure> {
+    let Some(folder) = &config.spool.spool_dir else { return Ok(None) };
+    let (view, metrics) = (wires.view_in.clone(), Arc::clone(&wires.metrics));
+    let spool = Spool::start(&config.spool, folder, view, metrics, health.gate("spool")).map_err(Failure::Usage)?;
+    let last_check = LastCheck::read(folder);
+    if last_check.is_some() {
+        reached.open();
+    }
+    tokio::spawn(store::keep_last_check(folder.clone(), wires.view_in.clone()));
+    Ok(Some((spool, last_check.unwrap_or_default())))
+}
+
+/// What all publishers share.
+fn publishing(config: &RunConfig, wires: &Wires, denials: &Arc<Denials>) -> store::Shared {
     let count = |flag: u32| usize::try_from(flag).unwrap_or(usize::MAX);
     let limits = PublishLimits {
         inflight_max: count(config.receiver.max_inflight_publishes),
         reconnect_wait: config.receiver.reconnect_wait,
         reconnect_waiters_max: count(config.receiver.reconnect_waiters),
     };
-    let shared = Arc::new(store::Shared::new(limits, Arc::clone(denials), Arc::clone(&wires.metrics)));
-    let nats = Arc::new(config.nats.clone());
+    store::Shared::new(limits, Arc::clone(denials), Arc::clone(&wires.metrics))
+}
+
+fn start_receiver(
+    config: &RunConfig,
+    wires: &Wires,
+    health: &Health,
+    notices: mpsc::Sender<RefusalNotice>,
+    shared: &Arc<store::Shared>,
+) -> Result<Receiver, Failure> {
+    let (nats, shared) = (Arc::new(config.nats.clone()), Arc::clone(shared));
     let connect = move || {
         let (nats, shared) = (Arc::clone(&nats), Arc::clone(&shared));
         async move { Publisher::connect(&nats, shared).await }

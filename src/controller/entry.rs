@@ -26,7 +26,7 @@ pub(super) struct Entry {
     /// The keys that it names.
     pub(super) named: BTreeSet<NamedKey>,
     /// Where it publishes.
-    pub(super) target: Option<Target>,
+    pub(super) targets: Vec<Target>,
     /// The path at which its route stands in the table.
     pub(super) served: Option<String>,
     /// All that is wrong with it.
@@ -89,7 +89,7 @@ impl Entry {
             named: named(&observed),
             observed,
             standing,
-            target: None,
+            targets: Vec::new(),
             served: None,
             problems: Vec::new(),
             facts: Facts::default(),

@@ -10,7 +10,7 @@ use crate::stream::Wanted;
 
 /// A Secret's key, as an endpoint names it.
 pub(super) type NamedKey = (SecretRef, String);
-/// The stream and the subject filter of an endpoint.
+/// A stream of an endpoint, and the subject filter there.
 pub(super) type Target = (String, String);
 
 /// Who depends on what.
@@ -72,20 +72,20 @@ impl Index {
     }
 
     /// An endpoint publishes elsewhere now.
-    pub(super) fn retarget(&mut self, endpoint: &EndpointRef, before: Option<&Target>, now: Option<&Target>) {
+    pub(super) fn retarget(&mut self, endpoint: &EndpointRef, before: &[Target], now: &[Target]) {
         if before == now {
             return;
         }
         self.are_targets_changed = true;
-        if let Some((stream, _)) = before
-            && let Some(by) = self.streams.get_mut(stream)
-        {
-            by.remove(endpoint);
-            if by.is_empty() {
-                self.streams.remove(stream);
+        for (stream, _) in before {
+            if let Some(by) = self.streams.get_mut(stream) {
+                by.remove(endpoint);
+                if by.is_empty() {
+                    self.streams.remove(stream);
+                }
             }
         }
-        if let Some((stream, filter)) = now {
+        for (stream, filter) in now {
             self.streams.entry(stream.clone()).or_default().insert(endpoint.clone(), filter.clone());
         }
     }

@@ -188,7 +188,9 @@ fn together(messages: &[&str]) -> String {
 fn target(told: Told<'_>) -> Verdict {
     if let Some(since) = told.away_since {
         let since = since.strftime("%Y-%m-%dT%H:%M:%SZ");
-        let message = format!("NATS is away since {since}; deliveries are answered 503 until it is back");
+        let message = format!(
+            "NATS is away since {since}; until it is back deliveries are answered 503, or spooled where there is a spool"
+        );
         return Verdict::new(ConditionStatus::Unknown, Reason::NatsUnavailable, message);
     }
     let verdict = judged(told, ConditionType::TargetReady, &told.facts.target, Reason::StreamReady);

@@ -9,6 +9,8 @@ use serde::de::value::{Error, StringDeserializer};
 
 /// The header that every message begins with.
 const FIRST: &str = "Nats-Msg-Id";
+/// The stream that the message is for.
+pub(super) const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
 const LINE_END: &str = "\r\n";
 /// Room for the headers of an ordinary message.
 const BLOCK_BYTES: usize = 1024;
@@ -27,6 +29,28 @@ impl Headers {
         headers.add(FIRST, message_id);
         headers.block.push_str(&common.block);
         headers
+    }
+
+    /// As they stand on the wire: to be kept, and read back by [`Self::from_block`].
+    #[must_use]
+    pub fn block(&self) -> &str {
+        &self.block
+    }
+
+    /// Reads back a block that was kept; `None` where it is none that this program made: each line whole and printable, the
+    /// message id first, and of the headers that are commands to NATS no other than ours.
+    pub(super) fn from_block(block: &str) -> Option<Self> {
+        let lines = block.strip_suffix(LINE_END)?.split(LINE_END);
+        for (number, line) in lines.enumerate() {
+            let (name, value) = line.split_once(": ")?;
+            let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+            let is_command = name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("nats-"));
+            let is_ours = if number == 0 { name == FIRST } else { name == EXPECTED_STREAM || !is_command };
+            if !is_name || !is_ours || !value.bytes().all(is_printable) {
+                return None;
+            }
+        }
+        Some(Self { block: block.to_owned() })
     }
 
     /// All of them, in order.
@@ -164,6 +188,30 @@ mod tests {
         assert_eq!(sent, "Nats-Msg-Id: id\r\nhttp-x: 1\r\nhttp-x: 2\r\n");
         assert_eq!(headers.get("http-x"), Some("1"));
         assert_eq!(headers.get("nats-msg-id"), None);
+    }
+
+    #[test]
+    fn a_kept_block_is_read_back_and_one_that_was_altered_is_not() {
+        let mut headers = Headers::of("id", &Headers::default());
+        headers.add(EXPECTED_STREAM, "WEBHOOKS");
+        headers.add_named("http-x", b"1");
+        headers.add_named("http-x", b"");
+        assert_eq!(Headers::from_block(headers.block()), Some(headers));
+        for altered in [
+            "",
+            "\r\n",
+            "Nats-Msg-Id: id",
+            "http-x: 1\r\nNats-Msg-Id: id\r\n",
+            "Nats-Msg-Id: id\r\nhttp-x\r\n",
+            "Nats-Msg-Id: id\r\nhttp-x: \u{1}\r\n",
+            "Nats-Msg-Id: id\r\nhttp-x: a\nb\r\n",
+            "Nats-Msg-Id: id\r\nNats-Rollup: all\r\n",
+            "Nats-Msg-Id: id\r\nnats-ttl: 1s\r\n",
+            "Nats-Msg-Id: id\r\nNats-Msg-Id: id2\r\n",
+            "Nats-Expected-Stream: S\r\nhttp-x: 1\r\n",
+        ] {
+            assert_eq!(Headers::from_block(altered), None, "{altered:?}");
+        }
     }
 
     #[test]

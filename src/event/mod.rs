@@ -3,6 +3,7 @@
 mod attribute;
 mod headers;
 mod id;
+mod large;
 mod plan;
 mod subject;
 
@@ -10,7 +11,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use headers::Headers;
-pub use plan::{Identity, MessagePlan, MessageSpec};
+pub(crate) use large::{LargeBody, Part};
+pub use plan::{Identity, LargeBodyPlan, MessagePlan, MessageSpec};
 pub use subject::{Names, SubjectTemplate, is_within, listed};
 
 use crate::scheme::{Delivery, Verified};
@@ -24,6 +26,8 @@ pub struct Event {
     pub headers: Headers,
     /// The body, byte for byte.
     pub payload: Bytes,
+    /// Where the body goes that the message can't hold.
+    pub(crate) large: Option<Box<LargeBody>>,
     /// `ce-id`: what the sender is told.
     pub id: String,
 }
@@ -40,8 +44,36 @@ impl Event {
     ) -> Self {
         let ids = id::Ids::of(&plan.spec, verified, delivery);
         let subject = plan.spec.subject.subject(verified.event());
-        let headers = attribute::headers(plan, verified, delivery, &ids, received);
-        Self { subject, headers, payload, id: ids.event }
+        let mut headers = attribute::headers(plan, verified, delivery, &ids, received);
+        let is_large = |large: &&LargeBodyPlan| payload.len() as u64 > large.above;
+        let large = plan.large_bodies.as_ref().filter(is_large).map(|large| {
+            let body = LargeBody::of(&large.bucket, &ids.message, &payload);
+            body.tell(&mut headers);
+            Box::new(body)
+        });
+        Self { subject, headers, payload, large, id: ids.event }
+    }
+
+    /// One that was kept on disk; `None` where what was read is no event that [`Self::new`] made.
+    #[must_use]
+    pub(crate) fn restore(subject: &str, block: &str, payload: Bytes) -> Option<Self> {
+        let is_token = |token: &str| {
+            !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'>'))
+        };
+        let headers = Headers::from_block(block).filter(|_| subject.split('.').all(is_token))?;
+        let id = headers.get("ce-id")?.to_owned();
+        let large = LargeBody::told(&headers).map(Box::new);
+        Some(Self { subject: subject.to_owned(), headers, payload, large, id })
+    }
+
+    /// The stream that it is for.
+    pub(crate) fn stream(&self) -> Option<&str> {
+        self.headers.get(headers::EXPECTED_STREAM)
+    }
+
+    /// `ce-source`: whose it is.
+    pub(crate) fn source(&self) -> Option<&str> {
+        self.headers.get("ce-source")
     }
 }
 
@@ -77,6 +109,7 @@ mod tests {
         scheme: Scheme,
         keyring: Keyring,
         plan: MessageSpec,
+        large_bodies: Option<LargeBodyPlan>,
         headers: Vec<(String, String)>,
         more: HeaderMap,
         query: Option<String>,
@@ -120,6 +153,7 @@ mod tests {
                 scheme,
                 keyring,
                 plan,
+                large_bodies: None,
                 headers: Vec::new(),
                 more: HeaderMap::new(),
                 query: None,
@@ -169,14 +203,10 @@ mod tests {
                 Ok(Verdict::Event(verified)) => verified,
                 other => panic!("{other:?}"),
             };
+            let mut plan = MessagePlan::new(self.plan.clone());
+            plan.large_bodies.clone_from(&self.large_bodies);
             let received = at("2026-11-24T10:00:01.5Z");
-            Event::new(
-                &MessagePlan::new(self.plan.clone()),
-                &verified,
-                &delivery,
-                Bytes::from(self.body.clone()),
-                received,
-            )
+            Event::new(&plan, &verified, &delivery, Bytes::from(self.body.clone()), received)
         }
 
         fn message_id(&self) -> String {
@@ -254,6 +284,38 @@ mod tests {
         let mut of_another = Bench::github("push", "1");
         of_another.plan.id_prefix = "other".to_owned();
         assert_ne!(of_another.message_id(), genuine.message_id(), "endpoints never meet");
+    }
+
+    #[test]
+    fn what_is_restored_is_what_was_kept() {
+        let event = Bench::github("push", "1").event();
+        let restore = |subject: &str, block: &str| Event::restore(subject, block, event.payload.clone());
+        let restored = restore(&event.subject, event.headers.block()).unwrap();
+        assert_eq!((&restored.subject, &restored.headers), (&event.subject, &event.headers));
+        assert_eq!((&restored.payload, restored.id.as_str()), (&event.payload, "1"));
+        assert_eq!(
+            (restored.stream(), restored.source()),
+            (Some("WEBHOOKS"), Some("/namespaces/shop/webhookendpoints/hook"))
+        );
+        for subject in ["", "a..b", "a.*", "a.>", "a b", "a.\n"] {
+            assert!(restore(subject, event.headers.block()).is_none(), "{subject:?}");
+        }
+        assert!(restore(&event.subject, "Nats-Msg-Id: 1\r\n").is_none());
+    }
+
+    #[test]
+    fn a_body_above_what_nats_takes_is_told_by_reference_and_no_other_is() {
+        let mut bench = Bench::github("push", "1");
+        let bytes = bench.body.len() as u64;
+        bench.large_bodies = Some(LargeBodyPlan { bucket: Arc::from("WEBHOOKS-bodies"), above: bytes });
+        assert_eq!((bench.event().large, bench.event().headers.get("ce-dataref")), (None, None));
+        bench.large_bodies = Some(LargeBodyPlan { bucket: Arc::from("WEBHOOKS-bodies"), above: bytes - 1 });
+        bench.header("ce-dataref", "nats-object://other/x");
+        let event = bench.event();
+        assert!(event.headers.get("ce-dataref").unwrap().starts_with("nats-object://WEBHOOKS-bodies/"));
+        assert_eq!(event.payload, bench.body);
+        let restored = Event::restore(&event.subject, event.headers.block(), event.payload.clone()).unwrap();
+        assert!(event.large.is_some() && restored.large == event.large);
     }
 
     #[test]

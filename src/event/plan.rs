@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderName, header};
 
 use super::SubjectTemplate;
-use super::headers::Headers;
+use super::headers::{EXPECTED_STREAM, Headers};
 
 /// What is said of an endpoint's messages.
 #[derive(Clone, Debug)]
@@ -54,6 +54,17 @@ pub struct MessagePlan {
     pub(super) common: Headers,
     /// The request headers to keep, and the name of each in the message.
     pub(super) kept: Vec<(HeaderName, String)>,
+    /// Where bodies go that NATS does not take; `None`: they are refused.
+    pub large_bodies: Option<LargeBodyPlan>,
+}
+
+/// Where bodies go that are larger than NATS takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LargeBodyPlan {
+    /// The object store bucket.
+    pub bucket: Arc<str>,
+    /// In bytes: a body that is larger goes there.
+    pub above: u64,
 }
 
 impl MessagePlan {
@@ -61,14 +72,14 @@ impl MessagePlan {
     #[must_use]
     pub fn new(spec: MessageSpec) -> Self {
         let mut common = Headers::default();
-        common.add("Nats-Expected-Stream", &spec.stream);
+        common.add(EXPECTED_STREAM, &spec.stream);
         common.add("ce-specversion", "1.0");
         common.add_attribute("ce-source", &spec.source);
         common.add_attribute("ce-provider", &spec.provider);
         common.add("ce-authenticates", spec.authenticates);
         let kept = spec.headers.iter().filter(|name| may_be_stored(name));
         let kept = kept.map(|name| (name.clone(), format!("http-{name}"))).collect();
-        Self { spec, common, kept }
+        Self { spec, common, kept, large_bodies: None }
     }
 }
 

@@ -76,6 +76,13 @@ metrics! {
         "When the watch of a kind last heard from its source";
     NATS_CONNECTED = "jethook_nats_connected" Gauge [] "Whether NATS is connected";
     NATS_RECONNECTS = "jethook_nats_reconnects_total" Counter [] "Times that a connection to NATS came back";
+    SPOOL_ENTRIES = "jethook_spool_entries" Gauge [] "Events that wait in the spool; only with a spool, as those below";
+    SPOOL_BYTES = "jethook_spool_bytes" Gauge [] "Bytes of events that wait in the spool";
+    SPOOL_REFUSED = "jethook_spool_refused_entries" Gauge []
+        "Events in the spool that their stream did not take while NATS was there; they are tried again every minute";
+    SPOOL_OLDEST = "jethook_spool_oldest_timestamp_seconds" Gauge []
+        "When the oldest event in the spool was put there; 0: it is empty";
+    SPOOL_DRAINED = "jethook_spool_drained_total" Counter [] "Events that left the spool for their stream";
     LEADER = "jethook_leader" Gauge [] "Whether this replica holds the Lease and writes status";
     BUILD_INFO = "jethook_build_info" Gauge ["version"] "Always 1; the version is the label";
 }
@@ -121,9 +128,31 @@ impl Collector for Page {
         }
         let reconnects = metrics.nats_reconnects.load(Ordering::Relaxed);
         open(&mut encoder, &NATS_RECONNECTS)?.encode_counter::<NoLabelSet, _, f64>(&reconnects, None)?;
+        encode_spool(metrics, &mut encoder)?;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         open(&mut encoder, &BUILD_INFO)?.encode_family(&version)?.encode_gauge(&1u64)
     }
+}
+
+fn encode_spool(metrics: &Metrics, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+    let spool = &metrics.spool;
+    let is_on = spool.is_on.load(Ordering::Relaxed);
+    for (description, value) in [
+        (&SPOOL_ENTRIES, &spool.entries),
+        (&SPOOL_BYTES, &spool.bytes),
+        (&SPOOL_REFUSED, &spool.refused),
+        (&SPOOL_OLDEST, &spool.oldest),
+    ] {
+        let mut family = open(encoder, description)?;
+        if is_on {
+            family.encode_gauge(&value.load(Ordering::Relaxed))?;
+        }
+    }
+    let mut family = open(encoder, &SPOOL_DRAINED)?;
+    if is_on {
+        counter_value(&mut family, spool.drained.load(Ordering::Relaxed))?;
+    }
+    Ok(())
 }
 
 fn encode_endpoints(metrics: &Metrics, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {

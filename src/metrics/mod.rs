@@ -32,6 +32,8 @@ pub struct Metrics {
     pub inflight_bytes: AtomicU64,
     /// `jethook_nats_reconnects_total`.
     pub nats_reconnects: AtomicU64,
+    /// What the spool holds; there are no values without one.
+    pub spool: SpoolMetrics,
     route_update: Histogram,
     durations: Mutex<HashMap<String, Arc<Histogram>>>,
     unclaimed: EndpointMetrics,
@@ -39,6 +41,23 @@ pub struct Metrics {
     watch_events: Mutex<HashMap<&'static str, i64>>,
     is_nats_connected: AtomicBool,
     is_leader: AtomicBool,
+}
+
+/// What the spool holds.
+#[derive(Debug, Default)]
+pub struct SpoolMetrics {
+    /// Whether there is one.
+    pub is_on: AtomicBool,
+    /// `jethook_spool_entries`.
+    pub entries: AtomicU64,
+    /// `jethook_spool_bytes`.
+    pub bytes: AtomicU64,
+    /// `jethook_spool_refused_entries`.
+    pub refused: AtomicU64,
+    /// `jethook_spool_oldest_timestamp_seconds`; 0: it is empty.
+    pub oldest: AtomicU64,
+    /// `jethook_spool_drained_total`.
+    pub drained: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -56,6 +75,7 @@ impl Default for Metrics {
             body_bytes: Histogram::bytes(),
             inflight_bytes: AtomicU64::default(),
             nats_reconnects: AtomicU64::default(),
+            spool: SpoolMetrics::default(),
             route_update: Histogram::seconds(),
             durations: Mutex::default(),
             unclaimed: EndpointMetrics::default(),

@@ -31,6 +31,7 @@ use crate::fetch::Trust;
 use crate::outcome::{Outcome, Refusal};
 use crate::route::{CUSTOM, Route, Serving, State};
 use crate::scheme::{Delivery, FetchedKeys, Rejection, Reply, UrlOrigin, Verdict};
+use crate::store::Kept;
 
 /// Bodies above this are verified off the worker, which has others to serve.
 const ON_WORKER_BYTES_MAX: usize = 256 * 1024;
@@ -40,9 +41,9 @@ const HANDSHAKE_BYTES_MAX: usize = 8 * 1024;
 /// How a request ended well.
 #[derive(Clone, Debug)]
 pub(super) enum Done {
-    /// In the stream, now or already.
+    /// In the stream, now or already, or on its way there from the spool.
     Stored {
-        /// Stored or duplicate.
+        /// Stored, duplicate or spooled.
         outcome: Outcome,
         /// What the sender is told as the event's id.
         id: String,
@@ -389,8 +390,12 @@ async fn publish<P: Publish>(
     let (time_limit, reply, id) = (serving.time_limit, serving.scheme.answer().cloned(), event.id.clone());
     let publishing = async move {
         let result = match publisher.publish(event, &usage, began, time_limit).await {
-            Ok(stored) => {
-                let outcome = if stored.is_duplicate { Outcome::Duplicate } else { Outcome::Stored };
+            Ok(kept) => {
+                let outcome = match kept {
+                    Kept::InStream(stored) if stored.is_duplicate => Outcome::Duplicate,
+                    Kept::InStream(_) => Outcome::Stored,
+                    Kept::Spooled => Outcome::Spooled,
+                };
                 Ok(Done::Stored { outcome, id, reply })
             }
             Err(not_stored) => Err(Refusal::NotStored(not_stored)),

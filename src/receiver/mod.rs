@@ -39,7 +39,7 @@ use crate::health::Health;
 use crate::metrics::{Metrics, use_shard};
 use crate::outcome::NotStored;
 use crate::route::{Routes, State, Usage};
-use crate::store::{Publisher, Stored};
+use crate::store::{Kept, Publisher};
 
 /// Sockets that may wait for one worker.
 const LANE: usize = 256;
@@ -57,7 +57,7 @@ pub trait Publish: Clone + 'static {
         usage: &Usage,
         began: Instant,
         time_limit: Duration,
-    ) -> impl Future<Output = Result<Stored, NotStored>>;
+    ) -> impl Future<Output = Result<Kept, NotStored>>;
 
     /// Sends what is buffered and closes, by the deadline.
     fn drain(&self, deadline: Instant) -> impl Future<Output = ()>;
@@ -70,7 +70,7 @@ impl Publish for Publisher {
         usage: &Usage,
         began: Instant,
         time_limit: Duration,
-    ) -> Result<Stored, NotStored> {
+    ) -> Result<Kept, NotStored> {
         Self::publish(self, event, usage, began, time_limit).await
     }
 

@@ -1,5 +1,6 @@
 //! An endpoint made ready to serve.
 
+mod bucket;
 mod compile;
 mod filter;
 mod gate;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use http::Method;
 use ipnet::IpNet;
 
+pub use bucket::{BODIES_OUTLIVE_BY, bucket_of, stream_of};
 pub use compile::{
     CUSTOM, Claim, Compiled, Facts, Handles, Settings, Source, Surroundings, closed, compile, wanted_path,
 };

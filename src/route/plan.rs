@@ -5,7 +5,7 @@ use ipnet::IpNet;
 
 use super::limit::{self, RateLimit};
 use super::{Filter, Handles, Problem, Settings, Source};
-use crate::api::{Deduplication, DeduplicationKey, LargeBodies, Reason, Target};
+use crate::api::{Deduplication, DeduplicationKey, LargeBodies, Reason};
 use crate::event::{Identity, Names, SubjectTemplate};
 use crate::scheme::{Identifies, Scheme, Verification};
 
@@ -18,6 +18,8 @@ pub(super) struct Parts {
     pub(super) stream: Option<String>,
     /// The subject template, where the namespace may publish there.
     pub(super) subject: Option<SubjectTemplate>,
+    /// Whether bodies that NATS does not take go to an object store bucket.
+    pub(super) stores_large_bodies: bool,
     /// Request headers to keep.
     pub(super) headers: Vec<HeaderName>,
     /// How repeated deliveries are told.
@@ -45,8 +47,9 @@ impl Parts {
         let spec = source.spec;
         let limits = spec.limits.as_ref();
         let bearers = verification.map(|verification| bearers(source, verification)).unwrap_or_default();
-        large_bodies(spec.target.as_ref(), problems);
         Self {
+            stores_large_bodies: spec.target.as_ref().and_then(|target| target.large_bodies)
+                == Some(LargeBodies::ObjectStore),
             stream: stream(source, settings, problems),
             subject: subject(source, settings, problems),
             headers: headers(source, scheme, &bearers, problems),
@@ -209,18 +212,6 @@ fn identity(
         (Some(DeduplicationKey::Content), _) => Identity::Content,
         (Some(DeduplicationKey::None), _) => Identity::None,
     })
-}
-
-/// Large bodies are refused until the object store is served.
-fn large_bodies(target: Option<&Target>, problems: &mut Vec<Problem>) {
-    const FIELD: &str = "spec.target.largeBodies";
-    match target.and_then(|target| target.large_bodies).unwrap_or_default() {
-        LargeBodies::Refuse => {}
-        LargeBodies::ObjectStore => {
-            let message = format!("{FIELD} objectStore is not available yet; remove it, or set it to refuse");
-            problems.push(Problem::lasting(Reason::Invalid, FIELD, message));
-        }
-    }
 }
 
 /// A header that may be stored, or why it may not.

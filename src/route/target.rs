@@ -35,6 +35,7 @@ pub struct StreamVerdict {
     weaknesses: Vec<String>,
     is_nearly_full: bool,
     duplicate_window: Duration,
+    max_age: Duration,
     replicas: usize,
     message_bytes_max: Option<u64>,
     /// Why it can't be read now, where it could before.
@@ -89,6 +90,16 @@ impl Stream {
 }
 
 impl StreamVerdict {
+    /// Why it could lose what it holds.
+    pub(super) fn unsafe_settings(&self) -> &[&'static str] {
+        &self.unsafe_settings
+    }
+
+    /// For how long it keeps what it holds; zero: for ever.
+    pub(super) fn max_age(&self) -> Duration {
+        self.max_age
+    }
+
     fn of(facts: &StreamFacts, was_nearly_full: bool, servers: usize, allows_memory: bool) -> Self {
         let is_nearly_full = is_fuller_than(facts, if was_nearly_full { NO_LONGER_FULL_PERCENT } else { FULL_PERCENT });
         Self {
@@ -97,6 +108,7 @@ impl StreamVerdict {
             weaknesses: weaknesses(facts, is_nearly_full, servers),
             is_nearly_full,
             duplicate_window: facts.duplicate_window,
+            max_age: facts.max_age,
             replicas: facts.replicas,
             message_bytes_max: facts.max_message_bytes,
             unreadable: None,
@@ -237,9 +249,11 @@ impl StreamVerdict {
             self.replicas
         );
         let short = retry_for.filter(|retries| *retries > window).map(|retries| {
+            let retries = go_duration(retries);
             format!(
-                "the provider retries for {}, longer than the duplicate window: a later retry is stored again",
-                go_duration(retries)
+                "the provider retries for {retries}, longer than the duplicate window: a later retry is stored again; give \
+                 the stream a duplicate window of {retries} (--duplicate-window, where it is the operator's own), or the \
+                 endpoint a stream of its own with one"
             )
         });
         let unreadable = self.unreadable.as_ref().map(|why| format!("it can't be read for now: {why}"));
@@ -375,7 +389,11 @@ mod tests {
             assert!(stream.is_open());
         }
         let window = Ask { retry_for: Some(Duration::from_hours(3)), ..ask() };
-        assert!(judge_target(&judged(facts()), window).1.contains("retries for 3h"));
+        let (_, told) = judge_target(&judged(facts()), window);
+        assert!(
+            told.contains("retries for 3h") && told.contains("a duplicate window of 3h (--duplicate-window"),
+            "{told}"
+        );
         let covered = Ask { retry_for: Some(Duration::from_hours(2)), ..ask() };
         assert!(!judge_target(&judged(facts()), covered).1.contains("retries"));
         let unlimited = judged(StreamFacts { discard: Discard::Old, ..facts() });

@@ -1,21 +1,57 @@
 //! What of a stream's info matters, and the default stream by its flags.
 
+use std::time::Duration;
+
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, PersistenceMode, RetentionPolicy, StorageType};
 
 use crate::config::StreamConfig;
+use crate::route::{BODIES_OUTLIVE_BY, bucket_of, stream_of};
 use crate::stream::{Discard, Retention, Storage, StreamFacts};
 
 /// The mark of a stream that an operator made, in the stream's metadata.
 const OWNER: &str = "jethook.dev/owner";
+/// The duplicate window of a bucket: longer than one upload takes with all its tries.
+const BUCKET_WINDOW: Duration = Duration::from_secs(120);
 
 /// Whether the stream's metadata says that this owner made it.
 pub(super) fn is_owned(config: &Config, owner: &str) -> bool {
     config.metadata.get(OWNER).is_some_and(|its| its == owner)
 }
 
+/// The streams that the operator makes and keeps to the flags: the default stream, and the bucket for its large bodies.
+/// `None`: the stream is someone else's.
+pub(super) fn managed(flags: &StreamConfig, name: &str, owner: &str, existing: Option<&Config>) -> Option<Config> {
+    if name == flags.stream {
+        return Some(default_stream(flags, owner, existing));
+    }
+    let bucket = bucket_of(&flags.stream);
+    (name == stream_of(&bucket)).then(|| bodies(flags, &bucket, owner, existing))
+}
+
+/// An object store bucket, as NATS lays one out.
+fn bodies(flags: &StreamConfig, bucket: &str, owner: &str, existing: Option<&Config>) -> Config {
+    let mut config = existing.cloned().unwrap_or_else(|| Config {
+        max_messages: -1,
+        max_bytes: -1,
+        duplicate_window: BUCKET_WINDOW,
+        ..default_stream(flags, owner, None)
+    });
+    config.name = stream_of(bucket);
+    config.subjects = vec![format!("$O.{bucket}.C.>"), format!("$O.{bucket}.M.>")];
+    config.discard = DiscardPolicy::New;
+    config.allow_rollup = true;
+    config.max_age = match flags.stream_max_age {
+        age if age.is_zero() => age,
+        age => age + BODIES_OUTLIVE_BY,
+    };
+    config.num_replicas = usize::from(flags.stream_replicas);
+    config.metadata.insert(OWNER.to_owned(), owner.to_owned());
+    config
+}
+
 /// The default stream by the flags. Of an existing one, what they do not decide stays as it is, so that a stream that
 /// follows them is equal to what comes back.
-pub(super) fn default_stream(flags: &StreamConfig, owner: &str, existing: Option<&Config>) -> Config {
+fn default_stream(flags: &StreamConfig, owner: &str, existing: Option<&Config>) -> Config {
     let mut config = existing.cloned().unwrap_or_else(|| Config {
         name: flags.stream.clone(),
         storage: StorageType::File,
@@ -81,8 +117,6 @@ pub(super) fn facts(info: &Info, owner: &str) -> StreamFacts {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use clap::Parser;
 
     use super::*;
@@ -118,6 +152,22 @@ mod tests {
         assert_eq!(config.duplicate_window, hours(1), "no longer than the age");
         let config = default_stream(&flags(&["--stream-max-age", "0s", "--duplicate-window", "3h"]), "jethook", None);
         assert_eq!((config.max_age, config.duplicate_window), (Duration::ZERO, hours(3)));
+    }
+
+    #[test]
+    fn the_bucket_for_large_bodies_outlives_the_stream() {
+        let bucket = |given: &[&str], existing| managed(&flags(given), "OBJ_WEBHOOKS-bodies", "jethook", existing);
+        let config = bucket(&["--stream-replicas", "3"], None).unwrap();
+        assert_eq!(config.subjects, ["$O.WEBHOOKS-bodies.C.>", "$O.WEBHOOKS-bodies.M.>"]);
+        assert_eq!((config.max_age, config.num_replicas, config.max_bytes), (hours(168 + 24), 3, -1));
+        assert!(config.allow_rollup && config.allow_direct && is_owned(&config, "jethook"));
+        assert_eq!(bucket(&["--stream-replicas", "3"], Some(&config)), Some(config.clone()));
+        let longer = bucket(&["--stream-max-age", "200h"], Some(&config)).unwrap();
+        assert_eq!((longer.max_age, longer.num_replicas), (hours(224), 1));
+        assert_eq!(bucket(&["--stream-max-age", "0s"], None).unwrap().max_age, Duration::ZERO, "as the stream: never");
+        for other in ["OBJ_OTHER-bodies", "WEBHOOKS-bodies", "ORDERS"] {
+            assert_eq!(managed(&flags(&[]), other, "jethook", None), None, "{other}");
+        }
     }
 
     #[test]

@@ -5,20 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::Subject;
+use async_nats::Client;
 use async_nats::client::PublishErrorKind;
+
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, interval, sleep, timeout_at};
 
-use super::ack::{Acks, Pending, Reply};
+use super::ack::{Acks, Reply};
 use super::connect::{self, Link, Voice};
 use super::credential::ConfigError;
+use super::outgoing::Outgoing;
 use super::shared::{Patience, Shared, Slot};
 use crate::config::NatsConfig;
-use crate::event::{Event, Headers};
+use crate::event::Event;
 use crate::outcome::NotStored;
 use crate::route::{Gate, Pass, Usage};
 
@@ -34,6 +36,10 @@ const EXPIRE_EVERY: Duration = Duration::from_millis(50);
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// How often those who wait for a stream look whether it is back.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// With a spool: how long NATS is tried before an event goes to disk.
+const BEFORE_SPOOL: Duration = Duration::from_millis(1500);
+/// How long a large body from the spool may take.
+const LARGE_RESEND: Duration = Duration::from_secs(30);
 /// A sender that waits this long for its answer may wait for a reconnect.
 const PATIENT_FROM: Duration = Duration::from_secs(9);
 
@@ -46,6 +52,15 @@ pub struct Stored {
     pub is_duplicate: bool,
 }
 
+/// Where an event is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// In its stream.
+    InStream(Stored),
+    /// On disk in the spool, until NATS is back.
+    Spooled,
+}
+
 /// One worker's way to `JetStream`: a connection of its own, used on its thread only.
 #[derive(Clone, Debug)]
 pub struct Publisher(Rc<Inner>);
@@ -55,6 +70,8 @@ struct Inner {
     link: Link,
     acks: Acks,
     inbox: String,
+    /// What the subjects of the `JetStream` API begin with.
+    api: String,
     shared: Arc<Shared>,
 }
 
@@ -67,13 +84,11 @@ enum Attempt {
     Again(NotStored),
 }
 
-/// An event on its way.
-struct Outgoing {
-    subject: Subject,
-    headers: Headers,
-    payload: Bytes,
-    /// Where the reply to any of its tries comes.
-    pending: Option<Pending>,
+/// Whether a first try waits for a reconnect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patient {
+    Yes,
+    No,
 }
 
 impl Publisher {
@@ -88,11 +103,12 @@ impl Publisher {
         spawn_local(take_acks(link.clone(), inbox.clone(), acks.clone(), Arc::clone(&shared)));
         spawn_local(take_denials(acks.clone(), Arc::clone(&shared)));
         spawn_local(expire(acks.clone()));
-        Ok(Self(Rc::new(Inner { link, acks, inbox, shared })))
+        Ok(Self(Rc::new(Inner { link, acks, inbox, api: connect::api_prefix(config), shared })))
     }
 
-    /// Publishes and waits for the ack, trying again with the same id until `began + time_limit`. Once begun it is to be
-    /// driven to its end: spawn it, do not drop it with the sender's connection.
+    /// Publishes and waits for the ack, trying again with the same id until `began + time_limit`; with a spool, for a moment
+    /// only, and what NATS does not take goes there. Once begun it is to be driven to its end: spawn it, do not drop it with
+    /// the sender's connection.
     ///
     /// # Errors
     /// Why the event is not known to be stored.
@@ -102,24 +118,110 @@ impl Publisher {
         usage: &Usage,
         began: Instant,
         time_limit: Duration,
+    ) -> Result<Kept, NotStored> {
+        let spool = self.0.shared.spool.as_ref();
+        let mut outgoing = Outgoing::from(event);
+        let (limit, patient) = match spool {
+            None if time_limit >= PATIENT_FROM => (time_limit, Patient::Yes),
+            None => (time_limit, Patient::No),
+            // It takes its time, and getting it to disk does as well.
+            Some(_) if outgoing.large.is_some() => (time_limit.saturating_sub(BEFORE_SPOOL), Patient::No),
+            Some(_) => (time_limit.min(BEFORE_SPOOL), Patient::No),
+        };
+        match self.publish_within(&mut outgoing, usage, began + limit, patient).await {
+            Ok(stored) => Ok(Kept::InStream(stored)),
+            Err(reason) => match spool.filter(|_| reason.may_pass()) {
+                Some(spool) => {
+                    let putting = Box::pin(spool.put(outgoing.into(), reason, began + time_limit));
+                    putting.await.map(|()| Kept::Spooled)
+                }
+                None => Err(reason),
+            },
+        }
+    }
+
+    /// Publishes what comes from the spool.
+    pub(super) async fn resend(&self, event: Event) -> Result<Stored, NotStored> {
+        let mut outgoing = Outgoing::from(event);
+        let limit = if outgoing.large.is_some() { LARGE_RESEND } else { BEFORE_SPOOL };
+        self.publish_within(&mut outgoing, &Usage::default(), Instant::now() + limit, Patient::No).await
+    }
+
+    async fn publish_within(
+        &self,
+        outgoing: &mut Outgoing,
+        usage: &Usage,
+        deadline: Instant,
+        patient: Patient,
     ) -> Result<Stored, NotStored> {
         let shared = &self.0.shared;
         let start = Instant::now();
         let _slot = Slot::take(shared, usage)?;
-        if shared.denials.refuses(&event.subject, start) {
+        if shared.denials.refuses(&outgoing.subject, start) {
             return Err(NotStored::NotPermitted);
         }
-        let deadline = (began + time_limit).max(start + FIRST_TRY);
-        let Event { subject, headers, payload, id: _ } = event;
-        let mut outgoing = Outgoing { subject: Subject::from(subject), headers, payload, pending: None };
+        let deadline = deadline.max(start + FIRST_TRY);
+        if let Some(large) = &outgoing.large {
+            // Apart, so that all others need no room for it.
+            Box::pin(self.store_body(large, &outgoing.payload, deadline, patient)).await?;
+        }
+        let stored = self.send(outgoing, &usage.gate, deadline, patient).await?;
+        shared.metrics.publish_duration.observe_duration(start.elapsed());
+        Ok(stored)
+    }
+
+    /// What the `JetStream` API's subjects begin with.
+    pub(super) fn api(&self) -> &str {
+        &self.0.api
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.0.link.client
+    }
+
+    /// `max_payload` in bytes.
+    pub(super) fn payload_bytes_max(&self) -> usize {
+        self.0.link.client.max_payload()
+    }
+
+    /// Whether NATS is connected.
+    pub(super) fn is_up(&self) -> bool {
+        self.0.link.is_up()
+    }
+
+    /// Waits until NATS is connected; for ever, once the client has ended.
+    pub(super) async fn up(&self) {
+        let mut state = self.0.link.state.clone();
+        if state.wait_for(|state| state.is_up).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits for a change of the connection.
+    pub(super) async fn changed(&self) {
+        let mut state = self.0.link.state.clone();
+        state.mark_unchanged();
+        if state.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Publishes one message, trying again until the deadline.
+    pub(super) async fn send(
+        &self,
+        outgoing: &mut Outgoing,
+        gate: &Gate,
+        deadline: Instant,
+        patient: Patient,
+    ) -> Result<Stored, NotStored> {
         // Why the last try failed. What has begun may be stored already, so it is worth a wait whoever the sender is.
         let mut last = None;
         let mut patience = None;
-        let mut now = start;
+        let mut now = Instant::now();
         loop {
-            let pass = match self.pass(&usage.gate, now) {
+            let pass = match self.pass(gate, now) {
                 Ok(pass) => pass,
-                Err(reason) if last.is_none() && time_limit < PATIENT_FROM => return Err(reason),
+                Err(reason) if last.is_none() && patient == Patient::No => return Err(reason),
                 Err(reason) => {
                     self.wait(deadline, &mut patience).await.map_err(|()| last.clone().unwrap_or(reason))?;
                     now = Instant::now();
@@ -127,11 +229,8 @@ impl Publisher {
                 }
             };
             patience = None;
-            let reason = match self.attempt(&mut outgoing, &usage.gate, pass, (now, deadline)).await {
-                Attempt::Stored(stored) => {
-                    shared.metrics.publish_duration.observe_duration(start.elapsed());
-                    return Ok(stored);
-                }
+            let reason = match self.attempt(outgoing, gate, pass, (now, deadline)).await {
+                Attempt::Stored(stored) => return Ok(stored),
                 Attempt::Failed(reason) => return Err(reason),
                 Attempt::Again(reason) => reason,
             };
@@ -209,7 +308,7 @@ impl Publisher {
         };
         let (subject, headers) = (outgoing.subject.clone(), outgoing.headers.to_map());
         let reply_to = format!("{inbox}.{}", pending.number());
-        let payload = outgoing.payload.clone();
+        let payload = if outgoing.large.is_none() { outgoing.payload.clone() } else { Bytes::new() };
         let exchange = async {
             let sending = link.client.publish_with_reply_and_headers(subject, reply_to, headers, payload);
             tokio::select! {
@@ -270,20 +369,6 @@ impl Publisher {
     }
 }
 
-impl Outgoing {
-    /// A reply that came after its try was given up; what broke meanwhile is to be sent again.
-    fn late_reply(&mut self) -> Option<Reply> {
-        match self.pending.as_ref()?.taken()? {
-            Reply::Lost => {
-                self.pending = None;
-                None
-            }
-            Reply::Late => None,
-            reply => Some(reply),
-        }
-    }
-}
-
 /// What an `err_code` means for the sender.
 fn judge(code: u64, payload_max: usize) -> Attempt {
     match code {
@@ -292,9 +377,10 @@ fn judge(code: u64, payload_max: usize) -> Attempt {
         10054 | 10097 => Attempt::Failed(too_large(payload_max)),
         // Too many in the stream's queue.
         10167 => Attempt::Again(NotStored::Overloaded),
-        // The same id is being stored right now, which is not yet a success; out of resources; no leader: all may pass.
-        10158 | 10023 | 10002 | 10008 | 10047 => Attempt::Again(NotStored::Refused { code }),
-        _ => Attempt::Failed(NotStored::Refused { code }),
+        code => {
+            let reason = NotStored::Refused { code };
+            if reason.may_pass() { Attempt::Again(reason) } else { Attempt::Failed(reason) }
+        }
     }
 }
 

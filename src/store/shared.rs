@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::denials::Denials;
+use super::spool::Spool;
 use crate::metrics::Metrics;
 use crate::outcome::NotStored;
 use crate::route::Usage;
@@ -30,6 +31,8 @@ pub struct Shared {
     waiters: AtomicUsize,
     pub(super) denials: Arc<Denials>,
     pub(super) metrics: Arc<Metrics>,
+    /// Where events go that NATS does not take for now.
+    pub(super) spool: Option<Spool>,
     /// From when gates count.
     epoch: Instant,
 }
@@ -39,7 +42,13 @@ impl Shared {
     #[must_use]
     pub fn new(limits: PublishLimits, denials: Arc<Denials>, metrics: Arc<Metrics>) -> Self {
         let (inflight, waiters) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { limits, inflight, waiters, denials, metrics, epoch: Instant::now() }
+        Self { limits, inflight, waiters, denials, metrics, spool: None, epoch: Instant::now() }
+    }
+
+    /// With a spool.
+    #[must_use]
+    pub fn with_spool(self, spool: Option<Spool>) -> Self {
+        Self { spool, ..self }
     }
 
     /// A moment as gates count it.

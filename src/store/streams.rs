@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind, RequestError};
-use async_nats::jetstream::stream::Info;
+use async_nats::jetstream::stream::{Config, Info};
 use async_nats::jetstream::{Context, ErrorCode};
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -18,8 +18,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::connect::{self, Link, LinkState, Voice};
 use super::credential::ConfigError;
 use super::denials::Denials;
-use super::facts::{default_stream, facts, is_owned};
+use super::facts::{facts, is_owned, managed};
 use super::replicas::Replicas;
+use super::spool::LastCheck;
 use crate::config::{NatsConfig, StreamConfig};
 use crate::event::is_within;
 use crate::metrics::Metrics;
@@ -44,6 +45,8 @@ pub struct Streams {
     view: View,
     times_up: u64,
     reads: BTreeMap<String, Read>,
+    /// With a spool: what was known when NATS was last there.
+    last_check: Option<LastCheck>,
 }
 
 /// Asks the `JetStream` API.
@@ -94,7 +97,15 @@ impl Streams {
         let context = connect::jetstream(link.client.clone(), config);
         let api = connect::api_prefix(config);
         let reader = Reader { context, api, default, owner, denials: Arc::clone(&denials) };
-        Ok(Self { link, reader, denials, metrics, view: View::default(), times_up: 0, reads: BTreeMap::new() })
+        let (view, reads) = (View::default(), BTreeMap::new());
+        Ok(Self { link, reader, denials, metrics, view, times_up: 0, reads, last_check: None })
+    }
+
+    /// With a spool: until NATS is there for the first time, streams are what they were at the last check.
+    #[must_use]
+    pub fn with_spool(self, last_check: LastCheck) -> Self {
+        let (max_payload, servers) = (last_check.max_payload, last_check.servers);
+        Self { view: View { max_payload, servers, ..self.view }, last_check: Some(last_check), ..self }
     }
 
     /// The way to the other replicas, over the same connection; `identity` is this one.
@@ -144,7 +155,8 @@ impl Streams {
         self.metrics.set_nats_connected(state.is_up);
         if !state.is_up {
             if self.view.connection == Connection::Up {
-                tracing::warn!("NATS is away; deliveries are answered 503 until it is back");
+                let meanwhile = if self.last_check.is_some() { "go to the spool" } else { "are answered 503" };
+                tracing::warn!("NATS is away; deliveries {meanwhile} until it is back");
                 self.view.connection = Connection::Down { since: Timestamp::now() };
             }
             return;
@@ -170,6 +182,14 @@ impl Streams {
         self.view.streams.retain(|name, _| wanted.streams.contains_key(name));
         for (name, read) in &mut self.reads {
             read.captors.retain(|subject, _| wanted.streams.get(name).is_some_and(|all| all.contains(subject)));
+        }
+        if let Some(last_check) = self.last_check.as_ref().filter(|_| self.view.connection == Connection::Never) {
+            for name in wanted.streams.keys() {
+                if let Some(facts) = last_check.streams.get(name) {
+                    let state = StreamState::Found(facts.clone());
+                    self.view.streams.entry(name.clone()).or_insert(state);
+                }
+            }
         }
     }
 
@@ -277,19 +297,17 @@ impl Reader {
     }
 
     async fn read(&self, name: &str, is_leading: bool) -> StreamState {
-        let may_change = name == self.default.stream && is_leading;
         match self.context.get_stream(name).await {
             Ok(stream) => {
                 let info = stream.cached_info();
-                let changed = if may_change { self.update(info).await } else { None };
+                let changed = if is_leading { self.update(name, info).await } else { None };
                 StreamState::Found(facts(changed.as_ref().unwrap_or(info), &self.owner))
             }
             Err(error) => match error.kind() {
                 GetStreamErrorKind::JetStream(fault) if fault.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-                    if may_change {
-                        self.create().await
-                    } else {
-                        StreamState::Missing
+                    match managed(&self.default, name, &self.owner, None).filter(|_| is_leading) {
+                        Some(config) => self.create(config).await,
+                        None => StreamState::Missing,
                     }
                 }
                 _ => StreamState::Unreadable(self.why(&format!("STREAM.INFO.{name}"), &error)),
@@ -297,31 +315,30 @@ impl Reader {
         }
     }
 
-    /// Brings the default stream to the flags, where this operator made it and they differ.
-    async fn update(&self, info: &Info) -> Option<Info> {
-        let name = &self.default.stream;
-        let wanted = default_stream(&self.default, &self.owner, Some(&info.config));
+    /// Brings a stream that this operator made to the flags, where they differ.
+    async fn update(&self, name: &str, info: &Info) -> Option<Info> {
+        let wanted = managed(&self.default, name, &self.owner, Some(&info.config))?;
         if !is_owned(&info.config, &self.owner) || wanted == info.config {
             return None;
         }
         match self.context.update_stream(&wanted).await {
             Ok(info) => {
-                tracing::info!(stream = name, "the default stream follows the flags");
+                tracing::info!(stream = name, "the stream follows the flags");
                 Some(info)
             }
             Err(error) => {
                 let error = self.why(&format!("STREAM.UPDATE.{name}"), &error);
-                tracing::warn!(stream = name, error, "the default stream can't be changed");
+                tracing::warn!(stream = name, error, "the stream can't be changed");
                 None
             }
         }
     }
 
-    async fn create(&self) -> StreamState {
-        let name = &self.default.stream;
-        let error = match self.context.create_stream(default_stream(&self.default, &self.owner, None)).await {
+    async fn create(&self, config: Config) -> StreamState {
+        let name = config.name.clone();
+        let error = match self.context.create_stream(config).await {
             Ok(stream) => {
-                tracing::info!(stream = name, "made the default stream");
+                tracing::info!(stream = name, "made the stream");
                 return StreamState::Found(facts(stream.cached_info(), &self.owner));
             }
             Err(error) => error,
@@ -329,7 +346,7 @@ impl Reader {
         let subject = format!("STREAM.CREATE.{name}");
         let may_exist = error.kind() == CreateStreamErrorKind::TimedOut && !self.is_denied(&subject);
         let why = self.why(&subject, &error);
-        tracing::warn!(stream = name, error = why, "the default stream can't be made");
+        tracing::warn!(stream = name, error = why, "the stream can't be made");
         if may_exist { StreamState::Unreadable(why) } else { StreamState::Missing }
     }
 

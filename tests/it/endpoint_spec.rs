@@ -67,7 +67,6 @@ fn what_cannot_be_served_is_invalid_and_names_the_field() {
     let operator = stage.operator(&[]);
     stage.secret("key", &[("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]);
     for (name, provider, more, field) in [
-        ("large", "github", json!({"target": {"largeBodies": "objectStore"}}), "spec.target.largeBodies"),
         ("tolerance", "github", json!({"timestampTolerance": "5m"}), "spec.timestampTolerance"),
         (
             "dedup",
@@ -83,8 +82,6 @@ fn what_cannot_be_served_is_invalid_and_names_the_field() {
         assert!(message.contains(field), "{name}: {message}");
         assert_eq!(operator.send(&stage.push(name, "1")).status, 503, "{name}");
     }
-    let message = stage.condition("large", "Accepted").unwrap().message;
-    assert!(message.contains("refuse"), "it says what there is: {message}");
 }
 
 #[test]

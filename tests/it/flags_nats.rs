@@ -13,7 +13,7 @@ use crate::support::nkey::{Trust, key};
 use crate::support::operator::{Operator, free_port};
 use crate::support::runtime::block_on;
 use crate::support::sign;
-use crate::support::stage::Stage;
+use crate::support::stage::{KEY, Stage};
 use crate::support::tls::{Authority, Pair};
 
 /// Stores one delivery by an operator with these flags, and sees it with a client of its own.
@@ -243,6 +243,13 @@ fn the_documented_rights_are_enough_and_no_more() {
     stage.ready("github");
     assert_eq!(operator.send(&stage.push("github", "1")).json()["status"], "stored");
     assert_eq!(operator.send(&stage.push("github", "1")).json()["status"], "duplicate");
+    stage.github("large", json!({"target": {"largeBodies": "objectStore"}, "limits": {"maxBodySize": "2Mi"}}));
+    stage.ready("large");
+    let large = sign::github(&stage.path("large"), KEY, "push", "2", vec![b' '; 1 << 20]);
+    assert_eq!(operator.send(&large).status, 400, "blanks are no JSON");
+    let large = sign::github(&stage.path("large"), KEY, "push", "2", format!("[\"{}\"]", "x".repeat(1 << 20)));
+    assert_eq!(operator.send(&large).json()["status"], "stored");
+    assert_eq!(operator.send(&large).json()["status"], "duplicate");
     assert!(!server.log().contains("Permissions Violation"), "{}", server.log());
     assert!(!operator.log().contains("Permissions Violation"), "{}", operator.log());
     // What it may not: subscribe to events, purge or delete the stream.
@@ -254,5 +261,5 @@ fn the_documented_rights_are_enough_and_no_more() {
     });
     assert!(denied);
     let admin = ConnectOptions::with_user_and_password("admin".to_owned(), "pw".to_owned());
-    assert_eq!(stored_in(&server.jetstream_as(admin), "WEBHOOKS").len(), 1);
+    assert_eq!(stored_in(&server.jetstream_as(admin), "WEBHOOKS").len(), 2);
 }

@@ -133,8 +133,15 @@ fn max_inflight_publishes_sheds_what_is_beyond() {
     let mut waiting = Vec::new();
     for name in ["one", "two"] {
         let mut connection = Connection::open(operator.receiver).unwrap();
-        connection.write(&stage.push(name, "1").bytes()).unwrap();
+        let push = stage.push(name, "1");
+        connection.write(&push.bytes()).unwrap();
         waiting.push(connection);
+        // Both have their places before a third asks for one.
+        let bytes = (waiting.len() * push.body.len()) as f64;
+        eventually(Duration::from_secs(1), "its body is held", || {
+            let held = operator.metric("jethook_inflight_bytes");
+            if held == Some(bytes) { Ok(()) } else { Err(format!("{held:?}")) }
+        });
     }
     let answer = eventually(Duration::from_secs(4), "a third is shed", || {
         let answer = operator.send(&stage.push("three", "1"));

@@ -36,6 +36,7 @@ mod generated;
 mod histograms;
 mod keys;
 mod language;
+mod large_bodies;
 mod manifests;
 mod outage_apiserver;
 mod outage_nats;
@@ -45,6 +46,7 @@ mod receiver_tls;
 mod replicas;
 #[path = "../faults/rig.rs"]
 mod rig;
+mod spool;
 mod spread;
 mod status;
 mod store_outage;

@@ -20,7 +20,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("event", &["scheme"]),
     ("route", &["api", "catalogue", "config", "event", "metrics", "scheme", "secret", "stream"]),
     ("fetch", &["route", "scheme"]),
-    ("store", &["config", "event", "metrics", "outcome", "replicas", "route", "secret", "stream"]),
+    ("store", &["config", "event", "health", "metrics", "outcome", "replicas", "route", "secret", "stream"]),
     ("receiver", &["api", "config", "event", "fetch", "health", "metrics", "outcome", "route", "scheme", "store"]),
     (
         "controller",

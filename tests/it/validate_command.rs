@@ -141,7 +141,6 @@ fn the_meaning_of_an_endpoint_is_judged_too() {
         (PROVIDER, "  provider: github\n  path: /hooks\n", "6:3", "PathNotAllowed"),
         (PROVIDER, "  provider: github\n  target: {subject: orders.x}\n", "6:12", "SubjectNotAllowed"),
         (PROVIDER, "  provider: github\n  target: {stream: ORDERS}\n", "6:12", "StreamNotAllowed"),
-        (PROVIDER, "  provider: github\n  target: {largeBodies: objectStore}\n", "6:12", "Invalid"),
         (PROVIDER, "  provider: salesforce-outbound\n", "4:1", "InvalidParameters"),
         ("{secret: hunter2}", "{secret: ' '}", "6:16", "InvalidSecret"),
         ("{secret: hunter2}", "{token: hunter2}", "6:16", "SecretKeyNotFound"),

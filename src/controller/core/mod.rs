@@ -333,7 +333,7 @@ impl Core {
             self.claims.remove(path, entry.observed.created, endpoint, &mut self.dirty);
         }
         self.index.rename(endpoint, &entry.named, &BTreeSet::new());
-        self.index.retarget(endpoint, entry.target.as_ref(), None);
+        self.index.retarget(endpoint, &entry.targets, &[]);
         self.withdraw(endpoint, entry.served.as_deref());
         entry.mark.into_iter().for_each(|mark| self.digest.toggle(mark));
         self.spreading.remove(endpoint);
@@ -373,10 +373,11 @@ impl Core {
         let owner = standing.path().and_then(|path| self.claims.owner(path));
         let compiled = entry.compile(owner, &&self.world, &self.settings.route, &self.metrics);
         let Compiled { route, problems, facts, rate: _ } = compiled;
-        let target = facts.stream.clone().zip(facts.filter.clone());
+        let targets = facts.targets();
         (entry.problems, entry.facts) = (problems, facts);
-        let is_new_target = entry.target != target;
-        let before = std::mem::replace(&mut entry.target, target.clone());
+        let is_new_target = entry.targets != targets;
+        let before = std::mem::replace(&mut entry.targets, targets.clone());
+        let stream = entry.facts.stream.clone();
         let path = route.as_ref().map(|route| route.path.clone());
         let Observed { uid, generation, .. } = &entry.observed;
         let mark = route.as_ref().map(|route| Mark::new(uid, *generation, &route.path, route.state.name()));
@@ -389,17 +390,19 @@ impl Core {
             self.withdraw(endpoint, served.as_deref());
         }
         if let (Some(path), Some(route)) = (path, route) {
-            if let Some((stream, _)) = &target {
-                route.usage.gate.join(self.latches.entry(stream.clone()).or_default());
+            if let Some(stream) = stream {
+                route.usage.gate.join(self.latches.entry(stream).or_default());
             }
             self.routes.insert(path, Arc::new(route));
             self.is_table_changed = true;
         }
         if is_new_target {
-            self.index.retarget(endpoint, before.as_ref(), target.as_ref());
-            // A stream that comes into use again may have been read already.
-            if target.is_some_and(|(stream, _)| self.world.judge(&stream)) {
-                self.dirty.insert(endpoint.clone());
+            self.index.retarget(endpoint, &before, &targets);
+            for (stream, _) in targets {
+                // A stream that comes into use again may have been read already.
+                if self.world.judge(&stream) {
+                    self.dirty.insert(endpoint.clone());
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::Method;
 
+use super::bucket;
 use super::keys::{self, Resolved};
 use super::limit::{self, RateLimit};
 use super::plan::{self, Parts};
@@ -19,7 +20,7 @@ use super::{
     verification,
 };
 use crate::api::{ConditionType, Reason, SecretInUse, WebhookEndpointSpec};
-use crate::event::{MessagePlan, MessageSpec, SubjectTemplate};
+use crate::event::{LargeBodyPlan, MessagePlan, MessageSpec, SubjectTemplate};
 use crate::metrics::{EndpointMetrics, Histogram};
 use crate::scheme::{Authenticates, Keyring, Scheme, Verification};
 
@@ -126,6 +127,8 @@ pub struct Facts {
     pub stream: Option<String>,
     /// What a consumer filters on, where the endpoint may publish there.
     pub filter: Option<String>,
+    /// The object store bucket, where large bodies go to one.
+    pub bucket: Option<String>,
     /// What is checked, for auditors.
     pub scheme: Option<String>,
     /// What the provider's signature covers.
@@ -148,6 +151,15 @@ pub struct Facts {
     pub resolved: String,
     /// The message of `TargetReady` when it holds.
     pub target: String,
+}
+
+impl Facts {
+    /// The streams that the endpoint publishes to, with the subjects there.
+    #[must_use]
+    pub fn targets(&self) -> Vec<(String, String)> {
+        let bodies = self.bucket.iter().map(|bucket| (bucket::stream_of(bucket), bucket::filter_of(bucket)));
+        self.stream.clone().zip(self.filter.clone()).into_iter().chain(bodies).collect()
+    }
 }
 
 /// The path that an endpoint wants, or why it can't have it whatever the others claim.
@@ -244,12 +256,15 @@ fn finish(source: Source<'_>, work: Work<'_>, settings: &Settings, handles: &Han
     let armed = scheme.as_ref().filter(|scheme| scheme.is_armed(&keyring));
     let owns_path_token = scheme.as_ref().is_none_or(Scheme::owns_path_token);
     let is_unverified = verification.is_some_and(|verification| verification.none.is_some());
-    let body_bytes_max = parts.body_bytes_max.min(target.nats_bytes_max.unwrap_or(u64::MAX));
+    // What NATS takes is no limit where the rest goes elsewhere.
+    let nats_limit = if parts.stores_large_bodies { None } else { target.nats_bytes_max };
+    let body_bytes_max = parts.body_bytes_max.min(nats_limit.unwrap_or(u64::MAX));
     let mut facts = Facts {
         path: path.map(str::to_owned),
         url: url.map(|url| if scheme.is_some() && owns_path_token { format!("{url}/<token>") } else { url }),
         stream: parts.stream.clone(),
         filter: parts.subject.as_ref().map(SubjectTemplate::filter),
+        bucket: target.bucket.clone(),
         scheme: armed.map(|scheme| scheme.label(&keyring)),
         authenticates: armed.map(|scheme| scheme.authenticates(&keyring)),
         secrets: in_use,
@@ -271,8 +286,15 @@ fn finish(source: Source<'_>, work: Work<'_>, settings: &Settings, handles: &Han
             route.owns_path_token = owns_path_token;
         }
         let serving = scheme.filter(|_| is_served).and_then(|scheme| {
-            let limits = BodyLimits { endpoint: parts.body_bytes_max, nats: target.nats_bytes_max };
-            serving(source, scheme, (keyring, trimmed_keyring, names), parts, (body_bytes_max, limits), settings)
+            let limits = BodyLimits { endpoint: parts.body_bytes_max, nats: nats_limit };
+            let large_bodies = target.bucket.as_deref().map(|bucket| LargeBodyPlan {
+                bucket: bucket.into(),
+                above: target.nats_bytes_max.unwrap_or(u64::MAX),
+            });
+            let keys = (keyring, trimmed_keyring, names);
+            let mut serving = serving(source, scheme, keys, parts, (body_bytes_max, limits), settings)?;
+            serving.message.large_bodies = large_bodies;
+            Some(serving)
         });
         facts.is_open = serving.is_some();
         route.state = match serving {
@@ -385,6 +407,7 @@ struct TargetFacts {
     is_open: bool,
     nats_bytes_max: Option<u64>,
     duplicate_window: Option<Duration>,
+    bucket: Option<String>,
 }
 
 fn target(parts: &Parts, scheme: Option<&Scheme>, surroundings: &dyn Surroundings<'_>) -> TargetFacts {
@@ -397,6 +420,7 @@ fn target(parts: &Parts, scheme: Option<&Scheme>, surroundings: &dyn Surrounding
             is_open: false,
             nats_bytes_max: None,
             duplicate_window: None,
+            bucket: None,
         };
     };
     let stream = surroundings.stream(name);
@@ -408,14 +432,16 @@ fn target(parts: &Parts, scheme: Option<&Scheme>, surroundings: &dyn Surrounding
         captured_by: surroundings.captured_by(&filter),
         denied: surroundings.denied(&filter),
     };
-    let (problems, message) = judge_target(stream, ask);
+    let (mut problems, mut message) = judge_target(stream, ask);
+    let bucket = parts.stores_large_bodies.then(|| bucket::bucket_of(name));
+    let mut is_open = stream.is_open();
+    if let Some(bucket) = &bucket {
+        let its = surroundings.stream(&bucket::stream_of(bucket));
+        problems.extend(bucket::judge(bucket, its, name, stream));
+        is_open &= bucket::is_open(its, stream);
+        message.push_str(&format!("; larger bodies go to object store bucket {bucket}"));
+    }
     let payload = surroundings.max_payload().map(|bytes| bytes.saturating_sub(HEADER_ROOM_BYTES));
     let nats_bytes_max = payload.into_iter().chain(stream.body_bytes_max()).min();
-    TargetFacts {
-        problems,
-        message,
-        is_open: stream.is_open(),
-        nats_bytes_max,
-        duplicate_window: stream.duplicate_window(),
-    }
+    TargetFacts { problems, message, is_open, nats_bytes_max, duplicate_window: stream.duplicate_window(), bucket }
 }

@@ -128,12 +128,6 @@ fn each_fault_of_a_spec_is_told_with_its_field_and_closes_the_route() {
             "--cluster-name",
         ),
         (
-            json!({"target": {"largeBodies": "objectStore"}}),
-            Reason::Invalid,
-            "spec.target.largeBodies",
-            "not available yet",
-        ),
-        (
             json!({"target": {"forwardHeaders": ["a b"]}}),
             Reason::Invalid,
             "spec.target.forwardHeaders[0]",
@@ -362,6 +356,19 @@ fn the_smallest_of_three_limits_on_a_body_holds() {
         assert_eq!(serving_of(&all).body_bytes_max, expected, "{limit} {payload:?} {message:?}");
         assert_eq!(all.facts.knows_nats_limit, payload.is_some() || message.is_some());
     }
+}
+
+#[test]
+fn with_an_object_store_the_endpoints_own_limit_holds() {
+    let more = json!({"limits": {"maxBodySize": "8Mi"}, "target": {"largeBodies": "objectStore"}});
+    let all = compiled(more);
+    let serving = serving_of(&all);
+    assert_eq!((serving.body_bytes_max, serving.limits.nats), (1 << 23, None));
+    let large = serving.message.large_bodies.as_ref().unwrap();
+    assert_eq!((&*large.bucket, large.above), ("WEBHOOKS-bodies", (1 << 20) - 20 * 1024));
+    let bucket = ("OBJ_WEBHOOKS-bodies".to_owned(), "$O.WEBHOOKS-bodies.C.>".to_owned());
+    assert_eq!(all.facts.targets()[1..], [bucket]);
+    assert_eq!(serving_of(&compiled(json!({}))).message.large_bodies, None);
 }
 
 #[test]

@@ -12,8 +12,6 @@ use super::values;
 
 /// Labels that Prometheus adds to what it scrapes.
 const TARGET_LABELS: [&str; 4] = ["job", "namespace", "pod", "instance"];
-/// How the metrics of the spool begin.
-const SPOOL: &str = "jethook_spool_";
 
 /// The queries of the alerts and their names.
 fn alerts(set: &str, name: &str) -> Vec<(String, String)> {
@@ -66,10 +64,6 @@ fn faults(query: &str) -> Vec<String> {
         let series: String = rest.chars().take_while(|&c| is_word(c)).collect();
         rest = &rest[series.len()..];
         names += 1;
-        // A binary without a spool has none of its metrics.
-        if series.starts_with(SPOOL) && !ALL.iter().any(|metric| metric.name.starts_with(SPOOL)) {
-            continue;
-        }
         let Some(labels) = labels_of(&series) else {
             faults.push(format!("there is no {series}"));
             continue;

@@ -18,7 +18,7 @@ use jethook::receiver::{Parts, Publish, Receiver, RefusalNotice, StartError};
 use jethook::route::{BodyLimits, EndpointRef, Filter, KeyName, Route, Routes, Serving, State, Table, Usage};
 use jethook::scheme::{Context, Key, Scheme, Verification};
 use jethook::secret::Secret;
-use jethook::store::Stored;
+use jethook::store::{Kept, Stored};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -91,7 +91,7 @@ impl Publish for Store {
         _usage: &Usage,
         _began: Instant,
         _time_limit: Duration,
-    ) -> Result<Stored, NotStored> {
+    ) -> Result<Kept, NotStored> {
         self.0.begun.fetch_add(1, Ordering::SeqCst);
         assert!(!self.0.panics.load(Ordering::SeqCst), "a test's own panic");
         let mut is_open = self.0.is_open.subscribe();
@@ -104,7 +104,7 @@ impl Publish for Store {
         if !is_duplicate {
             events.push(event);
         }
-        Ok(Stored { sequence: events.len() as u64, is_duplicate })
+        Ok(Kept::InStream(Stored { sequence: events.len() as u64, is_duplicate }))
     }
 
     async fn drain(&self, _deadline: Instant) {}

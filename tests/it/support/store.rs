@@ -15,7 +15,7 @@ use jethook::outcome::NotStored;
 use jethook::route::Usage;
 use jethook::scheme::{Context, Delivery, Key, Scheme, Verdict};
 use jethook::secret::Secret;
-use jethook::store::{Denials, PublishLimits, Publisher, Shared, Stored, StreamLines, Streams};
+use jethook::store::{Denials, Kept, PublishLimits, Publisher, Shared, Stored, StreamLines, Streams};
 use jethook::stream::{View, Wanted};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -114,7 +114,10 @@ pub fn with_line<T>(url: &str, limits: PublishLimits, test: impl AsyncFnOnce(Lin
 
 impl Line {
     pub async fn publish(&self, event: Event, usage: &Usage, time_limit: Duration) -> Result<Stored, NotStored> {
-        self.publisher.publish(event, usage, Instant::now(), time_limit).await
+        match self.publisher.publish(event, usage, Instant::now(), time_limit).await? {
+            Kept::InStream(stored) => Ok(stored),
+            Kept::Spooled => panic!("there is no spool"),
+        }
     }
 
     /// Publishes for another endpoint, and waits until that succeeds: the connection is up then.
