@@ -85,9 +85,15 @@ pub fn find(id: &str) -> Option<&'static Provider> {
     all().binary_search_by(|provider| provider.id.as_str().cmp(id)).ok().and_then(|at| all().get(at))
 }
 
+/// A longer text is no misspelt id: to compare it with all of them would cost seconds.
+const MISSPELT_BYTES_MAX: usize = 100;
+
 /// The id nearest to a misspelt one, where one is near.
 #[must_use]
 pub fn nearest(id: &str) -> Option<&'static str> {
+    if id.len() > MISSPELT_BYTES_MAX {
+        return None;
+    }
     let id = id.to_lowercase();
     let distance_max = 1 + id.len() / 4;
     let near = |known: &'static str| {

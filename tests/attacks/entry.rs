@@ -26,7 +26,9 @@ const LISTED: [&str; 5] = ["hmac", "hash", "publicKey", "token", "jwt"];
 /// Every vector that is a delivery and whose keys are at hand.
 pub fn deliveries() -> Vec<Entry> {
     let vectors = all().into_iter().filter(|vector| !vector.expect.handshake);
-    let entries: Vec<Entry> = vectors.map(Entry::new).collect();
+    let entries = vectors.map(Entry::new);
+    // Keys that are fetched are not at hand here; what a forger can do with them is tried in `tests/it/keys.rs`.
+    let entries: Vec<Entry> = entries.filter(|entry| !entry.fetches_keys()).collect();
     assert!(entries.len() > 30, "{}", entries.len());
     entries
 }
@@ -37,6 +39,10 @@ impl Entry {
         let scheme = vector.scheme();
         let (keys, request) = (vector.keyring(&scheme), vector.request());
         Self { vector, spec, scheme, keys, request }
+    }
+
+    fn fetches_keys(&self) -> bool {
+        self.spec["keys"].as_object().into_iter().flatten().any(|(_, key)| key.get("fetch").is_some())
     }
 
     /// The value of a key with this use, the first that is given.

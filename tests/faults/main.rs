@@ -58,12 +58,13 @@ const FULL: Scale = Scale {
     rss_max: 128,
     silent: 4096,
     p99_floor: Duration::from_millis(5),
+    spool_outage: Duration::from_secs(60),
     tells: true,
 };
 
 type Fault = fn(&Scale) -> Row;
 
-const FAULTS: [(&str, Fault); 11] = [
+const FAULTS: [(&str, Fault); 12] = [
     ("jethook", rows::jethook_killed),
     ("nats", nats_rows::nats_killed),
     ("freeze", nats_rows::nats_frozen),
@@ -72,6 +73,7 @@ const FAULTS: [(&str, Fault); 11] = [
     ("apiserver", rows::apiserver_away),
     ("rolling", rows::rolling_restart),
     ("outage", rows::nats_away_under_load),
+    ("spool", nats_rows::away_with_a_spool),
     ("slow", overload::slow_senders),
     ("silent", overload::silent_connections),
     ("fair", overload::fair_shares),

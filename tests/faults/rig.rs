@@ -54,6 +54,8 @@ pub struct Scale {
     pub silent: usize,
     /// A p99 below this is not told from another.
     pub p99_floor: Duration,
+    /// How long NATS is away from a replica with a spool.
+    pub spool_outage: Duration,
     /// Whether progress is told.
     pub tells: bool,
 }

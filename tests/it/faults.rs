@@ -27,6 +27,7 @@ const SHORT: Scale = Scale {
     rss_max: 192,
     silent: 500,
     p99_floor: Duration::from_millis(250),
+    spool_outage: Duration::from_secs(6),
     tells: false,
 };
 
@@ -91,4 +92,9 @@ fn silent_connections_keep_nobody_out() {
 #[test]
 fn an_endpoint_at_ten_times_its_load_does_not_starve_another() {
     check(overload::fair_shares);
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_with_a_spool_when_jethook_is_killed_while_nats_is_away() {
+    check(nats_rows::away_with_a_spool);
 }

@@ -414,6 +414,7 @@ impl Core {
         (entry.problems, entry.facts) = (problems, facts);
         let is_new_target = entry.targets != targets;
         let before = std::mem::replace(&mut entry.targets, targets.clone());
+        let stream = entry.facts.stream.clone();
         let path = route.as_ref().map(|route| route.path.clone());
         let Observed { uid, generation, .. } = &entry.observed;
         let mark = route.as_ref().map(|route| Mark::new(uid, *generation, &route.path, route.state.name()));
@@ -426,8 +427,13 @@ impl Core {
             self.withdraw(endpoint, served.as_deref());
         }
         if let (Some(path), Some(route)) = (path, route) {
+<<<<<<< HEAD
             if let Some((stream, _)) = targets.first() {
                 route.usage.gate.join(self.latches.entry(stream.clone()).or_default());
+=======
+            if let Some(stream) = stream {
+                route.usage.gate.join(self.latches.entry(stream).or_default());
+>>>>>>> refs/heads/faults
             }
             self.routes.insert(path, Arc::new(route));
             self.is_table_changed = true;
