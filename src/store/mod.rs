@@ -17,10 +17,7 @@ mod streams;
 pub use connect::{jetstream, open_once};
 pub use credential::{ConfigError, check};
 pub use denials::Denials;
-<<<<<<< HEAD
 pub use look::look;
-=======
->>>>>>> refs/heads/faults
 pub use publish::{Kept, Publisher, Stored};
 pub use replicas::{ReplicaLines, Replicas};
 pub use shared::{PublishLimits, Shared};

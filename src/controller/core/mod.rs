@@ -427,13 +427,8 @@ impl Core {
             self.withdraw(endpoint, served.as_deref());
         }
         if let (Some(path), Some(route)) = (path, route) {
-<<<<<<< HEAD
-            if let Some((stream, _)) = targets.first() {
-                route.usage.gate.join(self.latches.entry(stream.clone()).or_default());
-=======
             if let Some(stream) = stream {
                 route.usage.gate.join(self.latches.entry(stream).or_default());
->>>>>>> refs/heads/faults
             }
             self.routes.insert(path, Arc::new(route));
             self.is_table_changed = true;
