@@ -405,7 +405,9 @@ fn compare_items(entry: &Entry, mutant: &Request, expr: &Expr) -> Judged {
         let value = |item: &Value| {
             let item = item.pointer(after)?;
             let found = expr.references.iter().filter_map(|text| item.pointer(text.strip_prefix("item:")?)).next();
-            Some(found.map(ToString::to_string).unwrap_or_default())
+            // What is absent is signed as the empty text that it would be.
+            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            Some(found.filter(|value| !value.is_null()).map(text).unwrap_or_default())
         };
         list.iter().map(value).collect()
     };
