@@ -64,7 +64,13 @@ pub fn away_with_a_spool(scale: &Scale) -> Row {
     trial.run(scale.spool_outage / 2);
     replica.kill();
     replica.spawn();
-    replica.ready();
+    // It reads what the spool holds first.
+    let (_, reopened) = eventually(Duration::from_secs(60), "a replica with a spool is ready without NATS", || {
+        match replica.operator().readiness() {
+            (200, _) => Ok(()),
+            (_, text) => Err(text),
+        }
+    });
     trial.run(scale.spool_outage / 2);
     let spooled = trial.ledger().counts().acknowledged - before;
     server.run();
@@ -78,7 +84,10 @@ pub fn away_with_a_spool(scale: &Scale) -> Row {
     });
     let mut row = trial.end(&server.jetstream(), &stage.stream);
     row.must(spooled > 100, format!("{spooled} deliveries were taken while NATS was away"));
-    row.noting(format!("{spooled} taken in {:.0?}, drained after {drained:.1?}", scale.spool_outage))
+    row.noting(format!(
+        "{spooled} taken in {:.0?}, ready again {reopened:.1?} after the kill, drained after {drained:.1?}",
+        scale.spool_outage
+    ))
 }
 
 /// Three servers that form a cluster, each by its name.
