@@ -43,16 +43,6 @@ test: ## everything that must hold: format, lints, unit tests, and tests against
 test-unit: ## the tests that need no other program
 	@cargo test --locked --lib
 
-.PHONY: test-attacks
-test-attacks: ## the attack suite in full: 37 attacks, 10 million mutants, Wycheproof, fuzz targets, tenants (15 minutes cold)
-	@tests/tools/tools.sh
-	@tools=$$(tests/tools/tools.sh --print) && \
-	  JETHOOK_TEST_TOOLS=$$tools JETHOOK_ATTACKS=long cargo test --locked --profile attacks --test attacks
-
-.PHONY: fuzz
-fuzz: ## every fuzz target for FUZZ_SECONDS (600) each, with new inputs each time
-	@JETHOOK_FUZZ_SECONDS=$${FUZZ_SECONDS:-600} cargo test --locked --profile attacks --test attacks -- fuzz:: --test-threads 2
-
 .PHONY: test-oracles
 test-oracles: ## both directions against the providers' own libraries (Node, Python, Go; fetches them), 10 minutes cold
 	@tests/oracle/run.sh
@@ -60,6 +50,14 @@ test-oracles: ## both directions against the providers' own libraries (Node, Pyt
 .PHONY: test-chart
 test-chart: ## the tests of the Helm chart alone (UPDATE=1: keep the new renders)
 	@tools=$$(tests/tools/tools.sh --print) && JETHOOK_TEST_TOOLS=$$tools cargo test --locked --test it chart::
+
+.PHONY: test-examples
+test-examples: ## the example consumers, each killed once in mid-work; needs Go, Python and Node, fetches their clients
+	@echo '== make test-examples: 8 minutes cold, 1 when built before'
+	@tests/tools/tools.sh nats-server
+	@tests/tools/examples.sh
+	@tools=$$(tests/tools/tools.sh --print nats-server) && examples=$$(tests/tools/examples.sh --print) && \
+	  JETHOOK_TEST_TOOLS=$$tools JETHOOK_TEST_EXAMPLES=$$examples cargo test --locked --test it examples:: -- --ignored
 
 .PHONY: test-faults
 test-faults: ## every fault under load, then a table: what was acknowledged, stored, lost, duplicated (FAULT=…: one of them)
@@ -70,6 +68,26 @@ test-faults: ## every fault under load, then a table: what was acknowledged, sto
 .PHONY: test-soak
 test-soak: ## the same again and again (DURATION=8h)
 	@DURATION=$${DURATION:-8h} $(MAKE) --no-print-directory test-faults
+
+.PHONY: test-attacks
+test-attacks: ## the attack suite in full: 37 attacks, 10 million mutants, Wycheproof, fuzz targets, tenants (15 minutes cold)
+	@tests/tools/tools.sh
+	@tools=$$(tests/tools/tools.sh --print) && \
+	  JETHOOK_TEST_TOOLS=$$tools JETHOOK_ATTACKS=long cargo test --locked --profile attacks --test attacks
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZ_SECONDS (600) each, with new inputs each time
+	@JETHOOK_FUZZ_SECONDS=$${FUZZ_SECONDS:-600} cargo test --locked --profile attacks --test attacks -- fuzz:: --test-threads 2
+
+.PHONY: bench
+bench: ## jethook beside its floor: CPU, throughput, latency, memory (OPTIONS='--rounds 1 --only "25 KiB"')
+	@echo '== make bench: 10 minutes, after release builds (15 minutes cold)'
+	@PROFILE='$(PROFILE)' benches/bench.sh $(OPTIONS)
+
+.PHONY: bench-peers
+bench-peers: ## the same beside receivers written by hand in Go and Node
+	@echo '== make bench-peers: 3 minutes, after release builds (15 minutes cold)'
+	@PROFILE='$(PROFILE)' benches/bench.sh --peers $(OPTIONS)
 
 .PHONY: build
 build: ## target/release/jethook

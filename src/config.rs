@@ -248,12 +248,31 @@ pub struct SourceConfig {
     /// Name of the cluster: part of ce-source and of message ids, which then outlive a recreated endpoint
     #[arg(long, env = "JETHOOK_CLUSTER_NAME", value_parser = subject_token)]
     pub cluster_name: Option<String>,
+    /// Whether the cluster's own providers (ClusterWebhookProvider) are read, which takes a ClusterRole; absent: yes, unless
+    /// --watch-namespaces is given
+    #[arg(
+        long,
+        env = "JETHOOK_CLUSTER_PROVIDERS",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub cluster_providers: Option<bool>,
     /// For how long the last known keys serve after a Secret or a key of it is gone
     #[arg(long, env = "JETHOOK_SECRET_GRACE", default_value = "0s", value_parser = duration)]
     pub secret_grace: Duration,
     /// How Secrets are followed: by a watch, or by reading the named ones every 30 s, which needs the right to get alone
     #[arg(long, env = "JETHOOK_SECRET_ACCESS", value_enum, default_value_t = SecretAccess::Watch)]
     pub secret_access: SecretAccess,
+}
+
+impl SourceConfig {
+    /// Whether the providers that the cluster defines are read.
+    #[must_use]
+    pub fn reads_cluster_providers(&self) -> bool {
+        self.cluster_providers.unwrap_or(self.watch_namespaces.is_empty())
+    }
 }
 
 /// How Secrets are followed.

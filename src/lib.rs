@@ -21,7 +21,10 @@ pub mod metrics;
 
 pub mod stream;
 
+pub mod replicas;
+
 pub mod event;
+
 pub mod fetch;
 
 pub mod route;

@@ -77,7 +77,8 @@ documented! {
     Reason {
         /// The spec makes sense here.
         Accepted,
-        /// `spec.provider` is not in the catalogue; the message names the nearest id. `jethook providers` lists them all.
+        /// `spec.provider` is neither in the catalogue (`jethook providers`) nor a `ClusterWebhookProvider` of this cluster;
+        /// the message names the nearest.
         UnknownProvider,
         /// Another, older endpoint owns the path. Choose another `spec.path`, or delete the older endpoint.
         PathConflict,

@@ -66,8 +66,9 @@ use crate::scheme::Verification;
         .reason(Reason::FieldValueForbidden)
 )]
 pub struct WebhookEndpointSpec {
-    /// Who sends: the id of a provider that jethook knows (`jethook providers` lists them), or `custom` together with
-    /// `verification`. Example: `github`. An id that this version does not know is `Accepted=False`, `UnknownProvider`.
+    /// Who sends: the id of a provider that jethook knows (`jethook providers` lists them), the name of a
+    /// ClusterWebhookProvider (it holds a dot), or `custom` together with `verification`. Example: `github`. One that is
+    /// neither is `Accepted=False`, `UnknownProvider`.
     #[schemars(
         length(min = 1, max = 253),
         regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$")

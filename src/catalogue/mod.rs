@@ -4,6 +4,7 @@ mod page;
 
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use page::page;
@@ -33,7 +34,7 @@ pub struct Provider {
 }
 
 /// How well an entry is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Maturity {
     /// Deliveries made by the provider, its SDK or its documentation verify, and altered ones are refused.
@@ -84,12 +85,13 @@ pub fn find(id: &str) -> Option<&'static Provider> {
     all().binary_search_by(|provider| provider.id.as_str().cmp(id)).ok().and_then(|at| all().get(at))
 }
 
+/// A longer text is no misspelt id: to compare it with all of them would cost seconds.
+const MISSPELT_BYTES_MAX: usize = 100;
+
 /// The id nearest to a misspelt one, where one is near.
 #[must_use]
 pub fn nearest(id: &str) -> Option<&'static str> {
-    // Comparing takes as long as the id is; what is longer than a DNS name is no misspelt id.
-    const ID_BYTES_MAX: usize = 253;
-    if id.len() > ID_BYTES_MAX {
+    if id.len() > MISSPELT_BYTES_MAX {
         return None;
     }
     let id = id.to_lowercase();

@@ -10,6 +10,6 @@ pub(super) struct Args {}
 
 /// Prints them, in the order of the files in `crds/`.
 pub(super) fn run(Args {}: Args) -> Result<ExitCode, Failure> {
-    print(&crate::api::crd_yaml())?;
+    print(&format!("{}---\n{}", crate::api::provider_crd_yaml(), crate::api::crd_yaml()))?;
     Ok(ExitCode::SUCCESS)
 }

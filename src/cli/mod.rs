@@ -1,10 +1,15 @@
 //! The commands.
 
 mod crd;
+mod dlq;
+mod doctor;
 mod failure;
+mod page;
 mod providers;
+mod replicas;
 mod run;
 mod send;
+mod status;
 mod tail;
 mod validate;
 
@@ -38,6 +43,12 @@ enum Command {
     Send(send::Args),
     /// Show events as they arrive in the stream
     Tail(tail::Args),
+    /// Show the endpoints with their URLs, conditions, outcomes and keys
+    Status(status::Args),
+    /// Check all that the operator needs; takes the flags of run, and tells how to mend what fails
+    Doctor(Box<doctor::Args>),
+    /// Show the events that consumers gave up, and store them again
+    Dlq(dlq::Args),
     /// Print shell completions
     Completions {
         /// The shell
@@ -81,6 +92,9 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Providers(args) => providers::run(args),
         Command::Send(args) => send::run(&args),
         Command::Tail(args) => tail::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Dlq(args) => dlq::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "jethook", &mut io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -13,19 +13,20 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, install_crypto};
 use crate::admin::{self, Admin};
 use crate::config::{self, RunConfig};
-use crate::controller::core::{Core, NamedSecrets, Notice, Report, Update};
+use crate::controller::core::{Core, NamedSecrets, Notice, Report, SecretRef, Update};
 use crate::controller::kube::Cluster;
 use crate::controller::manifests::Manifests;
 use crate::controller::notice::{Announcer, Refused};
 use crate::controller::report::Reporter;
 use crate::controller::secrets::SecretReader;
-use crate::controller::{self, Links, endpoints, kube, lease};
+use crate::controller::{self, Links, endpoints, kube, lease, providers};
 use crate::fetch::{self, Fetcher};
 use crate::health::{Gate, Health};
 use crate::metrics::Metrics;
 use crate::receiver::{Parts, Receiver, RefusalNotice};
+use crate::replicas::{Digest, Roster};
 use crate::route::{KeyHosts, Routes};
-use crate::store::{self, Denials, LastCheck, PublishLimits, Publisher, Spool, StreamLines, Streams};
+use crate::store::{self, Denials, LastCheck, PublishLimits, Publisher, ReplicaLines, Spool, StreamLines, Streams};
 use crate::stream::{Connection, View, Wanted};
 use crate::telemetry;
 
@@ -90,7 +91,10 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
         None => None,
     };
 
-    let source = Source::start(&config, &wires, refusals).await?;
+    let identity = lease::identity();
+    let leaving = CancellationToken::new();
+    let replicas = streams.replicas(identity.clone());
+    let source = Source::start(&config, &wires, identity, refusals).await?;
     let endpoints = source.endpoints.clone();
     let core =
         Core::new(controller::settings(&config).map_err(Failure::Usage)?, Arc::clone(&wires.metrics), Timestamp::now());
@@ -101,6 +105,7 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
         notices: source.notices.clone(),
         named_secrets: wires.named_secrets,
         wanted: wires.wanted,
+        serves: wires.serves,
         complete: health.gate("endpoints"),
         pulse: health.pulse("controller", Timestamp::now()),
     };
@@ -110,6 +115,11 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
         leading: source.leading.clone(),
         view: wires.view,
     }));
+    if let Some(lease) = source.lease_uid.clone() {
+        let (roster, roster_in) = watch::channel(Arc::new(Roster { is_settled: false, others: Vec::new() }));
+        tokio::spawn(replicas.run(ReplicaLines { lease, serves: wires.serves_in, roster, leaving: leaving.clone() }));
+        tokio::spawn(pass_rosters(roster_in, wires.updates.clone()));
+    }
     tokio::spawn(pass_views(wires.view_in, wires.updates.clone(), reached));
     tokio::spawn(admin::serve(listener, Admin { health, metrics: Arc::clone(&wires.metrics), endpoints }));
     serving.open();
@@ -122,6 +132,7 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
     stop.wait().await;
     tracing::info!("stopping: unready from now on");
     serving.close();
+    leaving.cancel();
     receiver.shutdown().await;
     if let Some(spool) = spool {
         spool.end(&wires.metrics).await;
@@ -151,6 +162,8 @@ struct Wires {
     wanted_in: watch::Receiver<Arc<Wanted>>,
     view: watch::Sender<Arc<View>>,
     view_in: watch::Receiver<Arc<View>>,
+    serves: watch::Sender<Option<Arc<Digest>>>,
+    serves_in: watch::Receiver<Option<Arc<Digest>>>,
 }
 
 impl Wires {
@@ -160,6 +173,7 @@ impl Wires {
         let (named_secrets, named_secrets_in) = watch::channel(None);
         let (wanted, wanted_in) = watch::channel(Arc::default());
         let (view, view_in) = watch::channel(Arc::default());
+        let (serves, serves_in) = watch::channel(None);
         Ok(Self {
             metrics: Arc::default(),
             routes: Routes::default(),
@@ -171,6 +185,8 @@ impl Wires {
             wanted_in,
             view,
             view_in,
+            serves,
+            serves_in,
         })
     }
 }
@@ -258,11 +274,23 @@ async fn pass_views(mut views: watch::Receiver<Arc<View>>, updates: mpsc::Sender
     }
 }
 
+/// Tells the controller of the other replicas.
+async fn pass_rosters(mut rosters: watch::Receiver<Arc<Roster>>, updates: mpsc::Sender<Update>) {
+    loop {
+        let roster = Arc::clone(&rosters.borrow_and_update());
+        if updates.send(Update::Replicas(roster)).await.is_err() || rosters.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
 /// Where endpoints come from, and where their statuses go.
 struct Source {
     reports: mpsc::Sender<Vec<Report>>,
     notices: mpsc::Sender<Notice>,
     leading: watch::Receiver<bool>,
+    /// The uid of the Lease that replicas share; there is none in manifests mode.
+    lease_uid: Option<watch::Receiver<Option<Arc<str>>>>,
     endpoints: Option<admin::Endpoints>,
     lease: Option<(CancellationToken, JoinHandle<()>)>,
 }
@@ -271,6 +299,7 @@ impl Source {
     async fn start(
         config: &RunConfig,
         wires: &Wires,
+        identity: String,
         refusals: mpsc::Receiver<RefusalNotice>,
     ) -> Result<Self, Failure> {
         match &config.source.manifests {
@@ -287,7 +316,7 @@ impl Source {
             None => {
                 let cluster = kube::connect(&config.source, config::no_proxy().as_deref()).await;
                 let cluster = cluster.map_err(|error| Failure::Usage(error.to_string()))?;
-                Ok(Self::from_cluster(config, wires, &cluster, refusals))
+                Ok(Self::from_cluster(config, wires, &cluster, identity, refusals))
             }
         }
     }
@@ -305,20 +334,22 @@ impl Source {
         // The receiver's log tells refusals, the statuses tell transitions; there is nobody else to tell.
         tokio::spawn(async move { while refusals.recv().await.is_some() {} });
         tokio::spawn(async move { while notices_in.recv().await.is_some() {} });
-        Self { reports, notices, leading: leading_in, endpoints: Some(endpoints), lease: None }
+        Self { reports, notices, leading: leading_in, lease_uid: None, endpoints: Some(endpoints), lease: None }
     }
 
     fn from_cluster(
         config: &RunConfig,
         wires: &Wires,
         cluster: &Cluster,
+        identity: String,
         refusals: mpsc::Receiver<RefusalNotice>,
     ) -> Self {
         let source = &config.source;
-        let identity = lease::identity();
         let (reports, reports_in) = mpsc::channel(REPORTS_MAX);
         let (notices, notices_in) = mpsc::channel(NOTICES_MAX);
         let (leading, leading_in) = watch::channel(false);
+        let (lease_uid, lease_uid_in) = watch::channel(None);
+        let (suspects, suspects_in) = mpsc::channel(NOTICES_MAX);
         let stop = CancellationToken::new();
         let client = || cluster.client.clone();
         tokio::spawn(endpoints::run(
@@ -328,11 +359,15 @@ impl Source {
             wires.updates.clone(),
             Arc::clone(&wires.metrics),
         ));
+        if source.reads_cluster_providers() {
+            tokio::spawn(providers::run(client(), wires.updates.clone(), Arc::clone(&wires.metrics)));
+        }
         let secrets = SecretReader {
             client: client(),
             access: source.secret_access,
             namespaces: source.watch_namespaces.clone(),
             named: wires.named_secrets_in.clone(),
+            suspects: suspects_in,
             updates: wires.updates.clone(),
             metrics: Arc::clone(&wires.metrics),
         };
@@ -352,12 +387,12 @@ impl Source {
             identity: identity.clone(),
             leading: leading_in.clone(),
             notices: notices_in,
-            refusals: as_refused(refusals),
+            refusals: as_refused(refusals, suspects),
         };
         tokio::spawn(announcer.run());
-        let lease = lease::run(cluster.clone(), source.lease_name.clone(), identity, leading, stop.clone());
+        let lease = lease::run(cluster.clone(), source.lease_name.clone(), identity, leading, lease_uid, stop.clone());
         let lease = Some((stop, tokio::spawn(lease)));
-        Self { reports, notices, leading: leading_in, endpoints: None, lease }
+        Self { reports, notices, leading: leading_in, lease_uid: Some(lease_uid_in), endpoints: None, lease }
     }
 
     /// Gives the Lease back, so that another replica takes over at once.
@@ -371,11 +406,18 @@ impl Source {
     }
 }
 
-/// What the receiver tells, in the words of Kubernetes Events.
-fn as_refused(mut refusals: mpsc::Receiver<RefusalNotice>) -> mpsc::Receiver<Refused> {
+/// What the receiver tells, in the words of Kubernetes Events; the Secrets whose keys may be old are suspected.
+fn as_refused(
+    mut refusals: mpsc::Receiver<RefusalNotice>,
+    suspects: mpsc::Sender<SecretRef>,
+) -> mpsc::Receiver<Refused> {
     let (refused, refused_in) = mpsc::channel(NOTICES_MAX);
     tokio::spawn(async move {
-        while let Some(RefusalNotice { endpoint, cause, reason }) = refusals.recv().await {
+        while let Some(RefusalNotice { endpoint, cause, reason, keys }) = refusals.recv().await {
+            for name in keys {
+                // One that finds no room is not missed: the next refusal brings it again.
+                let _ = suspects.try_send(SecretRef { namespace: Arc::clone(&endpoint.namespace), name });
+            }
             if refused.send(Refused { endpoint, cause, note: reason }).await.is_err() {
                 return;
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use async_nats::HeaderMap;
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
@@ -73,50 +74,67 @@ async fn follow(args: Args) -> Result<(), Failure> {
 }
 
 fn render(message: &Message, output: Output) -> Result<String, Failure> {
+    let sequence = message.info().ok().map(|info| info.stream_sequence);
+    let event = Event {
+        subject: message.subject.as_str(),
+        sequence,
+        headers: message.headers.as_ref(),
+        payload: &message.payload,
+    };
     match output {
-        Output::Table => Ok(for_people(message)),
-        Output::Json => Ok(format!("{}\n", for_programs(message))),
-        Output::Yaml => serde_saphyr::to_string(&for_programs(message))
+        Output::Table => Ok(event.for_people()),
+        Output::Json => Ok(format!("{}\n", event.for_programs())),
+        Output::Yaml => serde_saphyr::to_string(&event.for_programs())
             .map(|text| format!("---\n{text}"))
             .map_err(|error| Failure::Failed(error.to_string())),
     }
 }
 
-fn for_programs(message: &Message) -> Value {
-    let sequence = message.info().ok().map(|info| info.stream_sequence);
-    let mut event = json!({"subject": message.subject.as_str(), "sequence": sequence, "headers": headers(message)});
-    let (field, payload) = match std::str::from_utf8(&message.payload) {
-        Ok(text) => ("payload", text.to_owned()),
-        Err(_) => ("payloadBase64", BASE64.encode(&message.payload)),
-    };
-    if let Some(event) = event.as_object_mut() {
-        event.insert(field.to_owned(), Value::from(payload));
-    }
-    event
+/// A message of a stream, to be shown.
+pub(super) struct Event<'a> {
+    pub(super) subject: &'a str,
+    pub(super) sequence: Option<u64>,
+    pub(super) headers: Option<&'a HeaderMap>,
+    pub(super) payload: &'a [u8],
 }
 
-/// A header that occurs once is a string, a repeated one a list.
-fn headers(message: &Message) -> BTreeMap<String, Value> {
-    let Some(headers) = &message.headers else { return BTreeMap::new() };
-    let value = |values: &Vec<async_nats::HeaderValue>| match values.as_slice() {
-        [one] => Value::from(one.as_str()),
-        several => several.iter().map(async_nats::HeaderValue::as_str).collect(),
-    };
-    headers.iter().map(|(name, values)| (name.to_string(), value(values))).collect()
-}
+impl Event<'_> {
+    /// All of it.
+    pub(super) fn for_programs(&self) -> Value {
+        let mut event = json!({"subject": self.subject, "sequence": self.sequence, "headers": self.headers()});
+        let (field, payload) = match std::str::from_utf8(self.payload) {
+            Ok(text) => ("payload", text.to_owned()),
+            Err(_) => ("payloadBase64", BASE64.encode(self.payload)),
+        };
+        if let Some(event) = event.as_object_mut() {
+            event.insert(field.to_owned(), Value::from(payload));
+        }
+        event
+    }
 
-fn for_people(message: &Message) -> String {
-    let sequence = message.info().map(|info| info.stream_sequence).unwrap_or_default();
-    let mut text = format!("#{sequence} {}\n", message.subject);
-    for (name, value) in headers(message) {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        text.push_str(&format!("  {name}: {value}\n"));
+    /// The headers, and as much of the payload as a terminal takes.
+    pub(super) fn for_people(&self) -> String {
+        let mut text = format!("#{} {}\n", self.sequence.unwrap_or_default(), self.subject);
+        for (name, value) in self.headers() {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            text.push_str(&format!("  {name}: {value}\n"));
+        }
+        let payload = String::from_utf8_lossy(self.payload);
+        let shown: String = payload.chars().take(PAYLOAD_SHOWN_MAX).collect();
+        text.push_str(&format!("\n  {}\n\n", shown.replace('\n', "\n  ")));
+        if shown.len() < payload.len() {
+            text.push_str(&format!("  … {} bytes in all; -o json shows them\n\n", self.payload.len()));
+        }
+        text
     }
-    let payload = String::from_utf8_lossy(&message.payload);
-    let shown: String = payload.chars().take(PAYLOAD_SHOWN_MAX).collect();
-    text.push_str(&format!("\n  {}\n\n", shown.replace('\n', "\n  ")));
-    if shown.len() < payload.len() {
-        text.push_str(&format!("  … {} bytes in all; -o json shows them\n\n", message.payload.len()));
+
+    /// A header that occurs once is a string, a repeated one a list.
+    fn headers(&self) -> BTreeMap<String, Value> {
+        let Some(headers) = self.headers else { return BTreeMap::new() };
+        let value = |values: &Vec<async_nats::HeaderValue>| match values.as_slice() {
+            [one] => Value::from(one.as_str()),
+            several => several.iter().map(async_nats::HeaderValue::as_str).collect(),
+        };
+        headers.iter().map(|(name, values)| (name.to_string(), value(values))).collect()
     }
-    text
 }

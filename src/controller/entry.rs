@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::core::{Observed, SecretRef};
 use super::index::{NamedKey, Target};
 use super::told::Ledger;
 use crate::api::{ConditionType, Reason, WebhookEndpointStatus};
 use crate::metrics::Metrics;
+use crate::replicas::Mark;
 use crate::route::{
     self, Claim, Compiled, EndpointRef, Facts, Handles, KeyName, Policy, Problem, Settings, Source, Surroundings,
     Usage, check_path, wanted_path,
@@ -32,6 +35,12 @@ pub(super) struct Entry {
     pub(super) facts: Facts,
     /// What was told of it.
     pub(super) told: Ledger,
+    /// How this replica serves it.
+    pub(super) mark: Option<Mark>,
+    /// The generation and path that all replicas are known to serve.
+    pub(super) spread: Option<(i64, String)>,
+    /// Since when that is waited for.
+    pub(super) spreading_since: Option<Timestamp>,
     handles: Option<(String, Handles)>,
 }
 
@@ -85,6 +94,9 @@ impl Entry {
             problems: Vec::new(),
             facts: Facts::default(),
             told,
+            mark: None,
+            spread: None,
+            spreading_since: None,
             handles: None,
         }
     }

@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::core::SecretRef;
+use super::core::{ClusterProvider, SecretRef};
 use crate::api::manifest::{self, Manifest};
-use crate::api::{FieldError, Kind, WebhookEndpoint, endpoint, validate};
+use crate::api::{FieldError, Kind, WebhookEndpoint, endpoint, provider, validate};
 use crate::route::EndpointRef;
 use crate::secret::{Secret, keys_of};
 
@@ -32,6 +32,8 @@ const NAMESPACE_DEFAULT: &str = "default";
 pub(super) enum Object {
     /// An endpoint, or what is wrong with it.
     Endpoint(EndpointRef, Result<Arc<WebhookEndpoint>, String>),
+    /// A provider, or what is wrong with it.
+    Provider(Arc<str>, ClusterProvider),
     /// A Secret.
     Secret(SecretRef, BTreeMap<String, Secret>),
 }
@@ -193,7 +195,7 @@ fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
-/// The endpoints and Secrets of a file. A Secret that is wrong stays what it was.
+/// The endpoints, providers and Secrets of a file. A Secret that is wrong stays what it was.
 fn objects(file: &str, manifests: &[Manifest], before: &[Object]) -> Vec<Object> {
     let mut objects = Vec::new();
     for manifest in manifests {
@@ -209,6 +211,11 @@ fn objects(file: &str, manifests: &[Manifest], before: &[Object]) -> Vec<Object>
                 tell(file, manifest, &faults, "an endpoint is not valid; its route is closed");
                 let resource = endpoint(&value).map(Arc::new).map_err(|faults| sentence(&faults));
                 objects.push(Object::Endpoint(EndpointRef { namespace, name }, resource));
+            }
+            Kind::ClusterWebhookProvider => {
+                tell(file, manifest, &faults, "a provider is not valid; the routes that use it are closed");
+                let spec = provider(&value).map(|provider| Arc::new(provider.spec));
+                objects.push(Object::Provider(name, spec.map_err(|faults| sentence(&faults))));
             }
             Kind::Secret if faults.is_empty() => {
                 objects.push(Object::Secret(SecretRef { namespace, name }, keys_of(&value)));
@@ -308,6 +315,7 @@ spec: {provider: github, secretRefs: [{name: hook}]}
         let each = folder.objects().map(|(_, object)| match object {
             Object::Endpoint(endpoint, Ok(_)) => endpoint.name.to_string(),
             Object::Endpoint(endpoint, Err(_)) => format!("bad {}", endpoint.name),
+            Object::Provider(name, _) => format!("provider {name}"),
             Object::Secret(secret, _) => format!("secret {}", secret.name),
         });
         each.collect()
@@ -447,7 +455,7 @@ spec: {provider: github, secretRefs: [{name: hook}]}
         folder.scan(Timestamp::now());
         let all = |folder: &Folder| match folder.objects().next().unwrap().1 {
             Object::Secret(secret, keys) => (secret.namespace.to_string(), keys.clone()),
-            Object::Endpoint(..) => panic!("no endpoint"),
+            Object::Endpoint(..) | Object::Provider(..) => panic!("no Secret"),
         };
         let expected = [("a", "hunter2"), ("b", "over"), ("c", "line\n")];
         let expected: BTreeMap<_, _> = expected.map(|(k, v)| (k.to_owned(), Secret::from(v))).into();

@@ -14,7 +14,7 @@ use kube::{Client, Config};
 use crate::config::SourceConfig;
 
 /// How long one call may take.
-pub(super) const CALL_MAX: Duration = Duration::from_secs(5);
+pub const CALL_MAX: Duration = Duration::from_secs(5);
 /// The server ends each watch after so many seconds, so that a connection which died silently is noticed.
 pub(super) const WATCH_SECONDS: u32 = 30;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -67,8 +67,20 @@ pub enum ConnectError {
 /// # Errors
 /// One line that names the flag, variable or file at fault.
 pub async fn connect(source: &SourceConfig, no_proxy: Option<&str>) -> Result<Cluster, ConnectError> {
-    let mut config = read_config(source.kubeconfig.as_deref()).await?;
-    let lease_namespace = source.lease_namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    let mut cluster = connect_with(source.kubeconfig.as_deref(), no_proxy).await?;
+    if let Some(namespace) = &source.lease_namespace {
+        namespace.clone_into(&mut cluster.lease_namespace);
+    }
+    Ok(cluster)
+}
+
+/// The same by the kubeconfig alone.
+///
+/// # Errors
+/// One line that names the flag, variable or file at fault.
+pub async fn connect_with(kubeconfig: Option<&Path>, no_proxy: Option<&str>) -> Result<Cluster, ConnectError> {
+    let mut config = read_config(kubeconfig).await?;
+    let lease_namespace = config.default_namespace.clone();
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_MAX);
     config.read_timeout = Some(READ_MAX);
@@ -152,7 +164,7 @@ fn bare(entry: &str, port: u16) -> Option<&str> {
 
 /// Why a call brought nothing. Holds words of the apiserver and of the transport, never a body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum CallError {
+pub enum CallError {
     /// No answer in time.
     #[error("no answer within {0:?}")]
     Deadline(Duration),
@@ -203,10 +215,7 @@ impl From<kube::Error> for CallError {
 }
 
 /// A call with a deadline.
-pub(super) async fn within<T>(
-    deadline: Duration,
-    call: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<T, CallError> {
+pub async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, CallError> {
     match tokio::time::timeout(deadline, call).await {
         Ok(done) => done.map_err(CallError::from),
         Err(_) => Err(CallError::Deadline(deadline)),
@@ -214,7 +223,7 @@ pub(super) async fn within<T>(
 }
 
 /// An error with its causes in one line; a cause that the text holds already is not repeated.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub fn chain(error: &dyn Error) -> String {
     // Parsers show the place of a fault in lines of its own.
     let first_line = |error: &dyn Error| error.to_string().lines().next().unwrap_or_default().to_owned();
     let mut text = first_line(error);
@@ -272,6 +281,8 @@ pub enum RightScope {
     Served,
     /// The namespace of the Lease.
     Lease,
+    /// The cluster, where its own providers are read (`--cluster-providers`).
+    Cluster,
 }
 
 /// One RBAC rule.
@@ -296,6 +307,12 @@ pub const RIGHTS: &[Right] = &[
         verbs: &["get", "list", "watch"],
     },
     Right { scope: RightScope::Served, group: "jethook.dev", resource: "webhookendpoints/status", verbs: &["patch"] },
+    Right {
+        scope: RightScope::Cluster,
+        group: "jethook.dev",
+        resource: "clusterwebhookproviders",
+        verbs: &["list", "watch"],
+    },
     Right { scope: RightScope::Served, group: "", resource: "secrets", verbs: &["get", "list", "watch"] },
     Right { scope: RightScope::Served, group: "events.k8s.io", resource: "events", verbs: &["create"] },
     Right {

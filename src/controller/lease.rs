@@ -48,6 +48,8 @@ struct Machine {
     /// Our own lease as it was last written: it can be renewed without being read.
     held: Option<Lease>,
     leads_until: Option<Instant>,
+    /// The object's, as it was last read or written.
+    uid: Option<Arc<str>>,
 }
 
 impl Machine {
@@ -59,6 +61,7 @@ impl Machine {
             seen: None,
             held: None,
             leads_until: None,
+            uid: None,
         }
     }
 
@@ -72,6 +75,7 @@ impl Machine {
             return Step::Write(Box::new(self.lease(ObjectMeta::default(), None, wall)));
         };
         let spec = found.spec.unwrap_or_default();
+        self.uid = found.metadata.uid.as_deref().map(Arc::from);
         if self.seen.as_ref().is_none_or(|(known, _)| *known != spec) {
             self.seen = Some((spec.clone(), now));
         }
@@ -92,6 +96,7 @@ impl Machine {
     /// The lease was written by a call that was begun at `asked`.
     fn written(&mut self, lease: Lease, asked: Instant, now: Instant) {
         self.seen = lease.spec.clone().map(|spec| (spec, now));
+        self.uid = lease.metadata.uid.as_deref().map(Arc::from);
         self.held = Some(lease);
         self.leads_until = Some(asked + RENEW_DEADLINE);
     }
@@ -164,12 +169,14 @@ pub fn identity() -> String {
     format!("{host}_{}", uuid::Uuid::new_v4())
 }
 
-/// Stands for election until `stop`, then gives the lease back; `leading` holds whether this replica leads.
+/// Stands for election until `stop`, then gives the lease back; `leading` holds whether this replica leads, `uid` the uid of
+/// the lease, by which replicas that share it know each other.
 pub async fn run(
     cluster: Cluster,
     name: String,
     identity: String,
     leading: watch::Sender<bool>,
+    uid: watch::Sender<Option<Arc<str>>>,
     stop: CancellationToken,
 ) {
     let api: Api<Lease> = Api::namespaced(cluster.client, &cluster.lease_namespace);
@@ -181,6 +188,9 @@ pub async fn run(
             let before = Instant::now();
             let outcome = attempt(&api, &mut machine).await;
             tell_failure(&name, &mut told, outcome.err());
+            uid.send_if_modified(|known| {
+                machine.uid.is_some() && std::mem::replace(known, machine.uid.clone()) != machine.uid
+            });
             let wake = machine.wakes_at(Instant::now());
             publish(&leading, machine.is_leading(Instant::now()));
             // A little jitter keeps replicas from asking in step.

@@ -177,6 +177,13 @@ impl Ledger {
         }
     }
 
+    /// What is known of a Secret may be old. One whose last read failed has its next one soon anyway.
+    pub(super) fn recheck(&mut self, secret: &SecretRef) {
+        if self.entries.get(secret).is_some_and(|entry| entry.state == State::Idle) {
+            self.touch(secret);
+        }
+    }
+
     /// The wait after a failed read is over.
     pub(super) fn retry(&mut self, secret: &SecretRef) {
         if self.entries.get(secret).is_some_and(|entry| entry.state == State::Waiting) {

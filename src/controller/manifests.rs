@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
-use super::core::{NamedSecrets, Observed, Report, SecretData, SecretRef, Update};
+use super::core::{ClusterProvider, NamedSecrets, Observed, Report, SecretData, SecretRef, Update};
 use super::folder::{Folder, Object};
 use super::status;
 use crate::api::{ConditionStatus, ConditionType, WebhookEndpoint};
@@ -116,6 +116,7 @@ impl Watcher {
         let now = Timestamp::now();
         self.metrics.watch_event("WebhookEndpoint", now);
         self.metrics.watch_event("Secret", now);
+        self.metrics.watch_event("ClusterWebhookProvider", now);
         let updates = self.state.take(self.folder.objects());
         self.shown.retain(&self.state.endpoints.keys().cloned().collect());
         updates
@@ -136,6 +137,7 @@ async fn scan(mut folder: Folder) -> Option<(Folder, bool)> {
 struct State {
     endpoints: BTreeMap<EndpointRef, (i64, Result<Arc<WebhookEndpoint>, String>)>,
     secrets: BTreeMap<SecretRef, (u64, BTreeMap<String, Secret>)>,
+    providers: BTreeMap<String, ClusterProvider>,
     named: NamedSecrets,
     has_begun: bool,
     has_named: bool,
@@ -148,12 +150,18 @@ impl State {
     fn take<'a>(&mut self, objects: impl Iterator<Item = (&'a str, &'a Object)>) -> Vec<Update> {
         let mut endpoints = BTreeMap::new();
         let mut secrets = BTreeMap::new();
+        let mut providers = BTreeMap::new();
         for (file, object) in objects {
-            let (is_first, namespace, name) = match object {
+            let (is_first, namespace, name): (_, &str, _) = match object {
                 Object::Endpoint(endpoint, resource) => {
                     let is_first = !endpoints.contains_key(endpoint);
                     endpoints.entry(endpoint.clone()).or_insert_with(|| resource.clone());
                     (is_first, &endpoint.namespace, &endpoint.name)
+                }
+                Object::Provider(name, provider) => {
+                    let is_first = !providers.contains_key(&**name);
+                    providers.entry(name.to_string()).or_insert_with(|| provider.clone());
+                    (is_first, "", name)
                 }
                 Object::Secret(secret, keys) => {
                     let is_first = !secrets.contains_key(secret);
@@ -162,12 +170,20 @@ impl State {
                 }
             };
             if !is_first {
-                tracing::warn!(file, %namespace, %name, "an object is there more than once; the first one counts");
+                tracing::warn!(file, namespace, %name, "an object is there more than once; the first one counts");
             }
         }
-        let mut updates = self.take_endpoints(endpoints);
+        // The providers first: the endpoints of the same change may use them.
+        let mut updates = self.take_providers(providers);
+        updates.extend(self.take_endpoints(endpoints));
         updates.extend(self.take_secrets(&secrets));
         updates
+    }
+
+    fn take_providers(&mut self, found: BTreeMap<String, ClusterProvider>) -> Vec<Update> {
+        let is_changed = !self.has_begun || self.providers != found;
+        self.providers = found;
+        if is_changed { vec![Update::Providers(self.providers.clone())] } else { Vec::new() }
     }
 
     fn take_endpoints(&mut self, found: BTreeMap<EndpointRef, Result<Arc<WebhookEndpoint>, String>>) -> Vec<Update> {
@@ -348,6 +364,7 @@ mod tests {
             Update::Endpoint(observed) => format!("{} at {}", observed.endpoint.name, observed.generation),
             Update::EndpointGone(endpoint) => format!("{} gone", endpoint.name),
             Update::Endpoints(all) => format!("{} in all", all.len()),
+            Update::Providers(all) => format!("{} providers", all.len()),
             Update::Secret(_, None) => "no Secret".to_owned(),
             Update::Secret(_, Some(data)) => {
                 let keys: Vec<_> = data.keys.keys().cloned().collect();
@@ -361,11 +378,21 @@ mod tests {
     #[test]
     fn the_first_list_is_whole_and_then_only_changes_are_told() {
         let mut state = State::default();
-        assert_eq!(take(&mut state, &[endpoint("a", "x"), endpoint("b", "x")]), ["2 in all"]);
+        assert_eq!(take(&mut state, &[endpoint("a", "x"), endpoint("b", "x")]), ["0 providers", "2 in all"]);
         assert!(take(&mut state, &[endpoint("b", "x"), endpoint("a", "x")]).is_empty());
         assert_eq!(take(&mut state, &[endpoint("a", "y")]), ["b gone", "a at 2"]);
         assert_eq!(take(&mut state, &[endpoint("a", "y"), endpoint("b", "x")]), ["b at 1"]);
-        assert_eq!(take(&mut State::default(), &[]), ["0 in all"]);
+        assert_eq!(take(&mut State::default(), &[]), ["0 providers", "0 in all"]);
+    }
+
+    #[test]
+    fn providers_are_told_before_the_endpoints_that_may_use_them() {
+        let provider = |fault: &str| Object::Provider("a.b".into(), Err(fault.to_owned()));
+        let mut state = State::default();
+        assert_eq!(take(&mut state, &[endpoint("a", "a.b"), provider("x")]), ["1 providers", "1 in all"]);
+        assert!(take(&mut state, &[provider("x"), endpoint("a", "a.b")]).is_empty());
+        assert_eq!(take(&mut state, &[provider("y"), endpoint("a", "a.b")]), ["1 providers"]);
+        assert_eq!(take(&mut state, &[endpoint("a", "a.b")]), ["0 providers"]);
     }
 
     #[test]
@@ -380,7 +407,7 @@ mod tests {
     fn only_named_keys_of_named_secrets_are_told() {
         let mut state = State::default();
         let hook = [secret(&[("a", "1"), ("b", "2")])];
-        assert_eq!(take(&mut state, &hook), ["0 in all"]);
+        assert_eq!(take(&mut state, &hook), ["0 providers", "0 in all"]);
         let names =
             |keys: &[&str]| NamedSecrets::from([(secret_ref(), keys.iter().map(|&key| key.to_owned()).collect())]);
         assert_eq!(told(&state.name(&names(&["a"]))), ["Secret 1 with a of a+b", "SecretsRead"]);
@@ -415,6 +442,7 @@ mod tests {
             told(&[update.expect("no update").unwrap()]).remove(0)
         };
         assert_eq!(next().await, "Leading(true)");
+        assert_eq!(next().await, "0 providers");
         assert_eq!(next().await, "1 in all");
         write("b");
         assert_eq!(next().await, "b at 1");

@@ -11,6 +11,7 @@ pub mod lease;
 mod ledger;
 pub mod manifests;
 pub mod notice;
+pub mod providers;
 mod queue;
 pub mod report;
 pub mod secrets;
@@ -31,6 +32,7 @@ use self::core::{Core, NamedSecrets, Notice, Report, Round, Settings, Update};
 use crate::config::RunConfig;
 use crate::health::{Gate, PULSE_EVERY, Pulse};
 use crate::metrics::Metrics;
+use crate::replicas::Digest;
 use crate::route::{self, Policy, Routes};
 use crate::stream::Wanted;
 
@@ -54,6 +56,8 @@ pub struct Links {
     pub named_secrets: channel::Sender<Option<Arc<NamedSecrets>>>,
     /// The streams to read.
     pub wanted: channel::Sender<Arc<Wanted>>,
+    /// What this replica serves, for the others to know.
+    pub serves: channel::Sender<Option<Arc<Digest>>>,
     /// Opened once the first full list is compiled and in service.
     pub complete: Gate,
     /// The controller's sign of life.
@@ -77,6 +81,7 @@ pub fn settings(config: &RunConfig) -> Result<Settings, String> {
         },
         secret_grace: source.secret_grace,
         allows_memory_storage: stream.allow_memory_storage,
+        reads_cluster_providers: source.reads_cluster_providers(),
     })
 }
 
@@ -102,6 +107,7 @@ pub async fn run(mut core: Core, metrics: Arc<Metrics>, mut links: Links) {
         if let Some(table) = core.take_table() {
             links.routes.store(table);
             links.complete.open();
+            links.serves.send_replace(core.digest());
             if let Some(began) = began {
                 metrics.observe_route_update(began.elapsed());
             }
@@ -177,6 +183,7 @@ mod tests {
             },
             secret_grace: Duration::ZERO,
             allows_memory_storage: false,
+            reads_cluster_providers: false,
         };
         Core::new(settings, Arc::clone(metrics), Timestamp::now())
     }
@@ -196,6 +203,7 @@ mod tests {
             notices,
             named_secrets,
             wanted,
+            serves: channel::Sender::default(),
             complete: health.gate("endpoints"),
             pulse: health.pulse("controller", Timestamp::now()),
         };

@@ -3,7 +3,7 @@
 //! A Secret that nobody names is never fetched; of one that is named, only the named keys outlive the parsing of the
 //! answer. Annotations are dropped as they arrive: `last-applied-configuration` may hold data.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use kube::runtime::watcher::Event;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, timeout};
 use zeroize::Zeroizing;
 
 use super::core::{NamedSecrets, SecretData, SecretRef, Update};
@@ -35,6 +35,8 @@ use crate::secret::Secret;
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// How often Secrets are read that no watch tells of.
 const POLL_EVERY: Duration = Duration::from_secs(30);
+/// Between two reads of Secrets under suspicion: five a second in all, whatever is forged.
+const RECHECK_EVERY: Duration = Duration::from_millis(200);
 /// Longest name of an object.
 const NAME_BYTES_MAX: usize = 253;
 
@@ -48,6 +50,8 @@ pub struct SecretReader {
     pub namespaces: Vec<String>,
     /// The Secrets that endpoints name; `None` before the first list of endpoints was compiled.
     pub named: watch::Receiver<Option<Arc<NamedSecrets>>>,
+    /// Secrets whose keys did not match a delivery: where no watch tells of them, they are read again.
+    pub suspects: mpsc::Receiver<SecretRef>,
     /// Where Secrets go.
     pub updates: mpsc::Sender<Update>,
     /// For the time of the last event.
@@ -68,6 +72,9 @@ impl SecretReader {
         let mut retries = FuturesUnordered::new();
         let mut poll = interval_at(Instant::now() + POLL_EVERY, POLL_EVERY);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut suspected = Suspected::default();
+        let mut recheck = interval(RECHECK_EVERY);
+        recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
         if let Some(named) = self.named.borrow_and_update().clone() {
             ledger.name(&named);
         }
@@ -106,6 +113,16 @@ impl SecretReader {
                         update = outcome.update;
                     }
                     Some(secret) = retries.next() => ledger.retry(&secret),
+                    Some(secret) = self.suspects.recv() => {
+                        if ledger.is_named(&secret) && watches.is_blind_to(&secret) {
+                            suspected.add(secret);
+                        }
+                    }
+                    _ = recheck.tick(), if !suspected.is_empty() => {
+                        if let Some(secret) = suspected.next() {
+                            ledger.recheck(&secret);
+                        }
+                    }
                     _ = poll.tick() => ledger.poll(|secret| watches.is_blind_to(secret)),
                 }
             }
@@ -115,6 +132,32 @@ impl SecretReader {
                 return;
             }
         }
+    }
+}
+
+/// Secrets to be read again, each once, in the order in which they came under suspicion: however many deliveries are forged
+/// for one endpoint, another one's turn comes.
+#[derive(Debug, Default)]
+struct Suspected {
+    queue: VecDeque<SecretRef>,
+    queued: HashSet<SecretRef>,
+}
+
+impl Suspected {
+    fn add(&mut self, secret: SecretRef) {
+        if self.queued.insert(secret.clone()) {
+            self.queue.push_back(secret);
+        }
+    }
+
+    fn next(&mut self) -> Option<SecretRef> {
+        let next = self.queue.pop_front()?;
+        self.queued.remove(&next);
+        Some(next)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty()
     }
 }
 
@@ -377,6 +420,17 @@ mod tests {
         let shown = format!("{:?}", with_namespace(Some("shop")).unwrap());
         assert!(shown.contains("812") && !shown.contains("last-applied"), "{shown}");
         assert!(with_namespace(None).is_none());
+    }
+
+    #[test]
+    fn each_suspected_secret_has_its_turn_once() {
+        let secret = |name: &str| SecretRef { namespace: "shop".into(), name: name.into() };
+        let mut suspected = Suspected::default();
+        for name in ["a", "a", "b", "a"] {
+            suspected.add(secret(name));
+        }
+        assert_eq!([suspected.next(), suspected.next()], [Some(secret("a")), Some(secret("b"))]);
+        assert!(suspected.is_empty());
     }
 
     #[test]

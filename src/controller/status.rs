@@ -22,6 +22,19 @@ pub(super) struct Told<'a> {
     pub(super) away_since: Option<Timestamp>,
     /// The status that was told before.
     pub(super) before: Option<&'a WebhookEndpointStatus>,
+    /// Where the route is in service.
+    pub(super) spread: Spread,
+}
+
+/// On which replicas a route is in service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spread {
+    /// All that are ready.
+    All,
+    /// So many of so many.
+    Some { serving: usize, of: usize },
+    /// The others have not been heard.
+    Unheard,
 }
 
 /// One condition before it has its times.
@@ -38,7 +51,7 @@ pub(super) fn status(told: Told<'_>, now: Timestamp) -> WebhookEndpointStatus {
     let accepted = judged(told, ConditionType::Accepted, &facts.accepted, Reason::Accepted);
     let resolved = judged(told, ConditionType::ResolvedRefs, &facts.resolved, Reason::ResolvedRefs);
     let target = target(told);
-    let programmed = programmed(facts, &accepted);
+    let programmed = programmed(facts, &accepted, told.spread);
     let ready = ready(facts, [&accepted, &resolved, &target, &programmed]);
     let stalled = stalled(told.problems, &ready);
     let verdicts = [
@@ -84,6 +97,14 @@ pub(super) fn is_same(a: &WebhookEndpointStatus, b: &WebhookEndpointStatus) -> b
         status
     };
     timeless(a) == timeless(b)
+}
+
+/// Whether a status says of this generation and path that every replica serves it.
+pub(super) fn is_programmed(status: &WebhookEndpointStatus, generation: i64, path: &str) -> bool {
+    status.path.as_deref() == Some(path)
+        && find(status, ConditionType::Programmed).is_some_and(|programmed| {
+            programmed.status == ConditionStatus::True.name() && programmed.observed_generation == Some(generation)
+        })
 }
 
 /// Whether a status says that all is well.
@@ -192,11 +213,19 @@ fn target(told: Told<'_>) -> Verdict {
     carried.unwrap_or(verdict)
 }
 
-/// Whether the route as the spec wants it is in this replica's table, be it open or closed.
-fn programmed(facts: &Facts, accepted: &Verdict) -> Verdict {
+/// Whether the route as the spec wants it is in the table of every replica, be it open or closed.
+fn programmed(facts: &Facts, accepted: &Verdict, spread: Spread) -> Verdict {
     match (&facts.path, accepted.status) {
         (Some(path), ConditionStatus::True) => {
-            Verdict::new(ConditionStatus::True, Reason::Programmed, format!("route {path} is in service"))
+            let message = match spread {
+                Spread::All => format!("route {path} is in service"),
+                Spread::Some { serving, of } => format!("route {path} is in service on {serving} of {of} replicas"),
+                Spread::Unheard => format!("route {path} is in service here; the other replicas have yet to be heard"),
+            };
+            match spread {
+                Spread::All => Verdict::new(ConditionStatus::True, Reason::Programmed, message),
+                Spread::Some { .. } | Spread::Unheard => Verdict::new(ConditionStatus::False, Reason::Pending, message),
+            }
         }
         (Some(path), _) => {
             let message = format!("{path} is answered 503 until the endpoint is accepted");

@@ -117,23 +117,38 @@ where
     } else {
         namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
     };
-    select_all(apis.into_iter().enumerate().map(|(number, api)| {
-        let watch = Watch::new(api, selector);
-        let events = unfold(watch, |mut watch| async { Some((watch.next().await?, watch)) });
-        events
-            .filter_map(move |event| async move {
-                let event = match event {
-                    Ok(Event::Init) => Ok(Event::Init),
-                    Ok(Event::InitDone) => Ok(Event::InitDone),
-                    Ok(Event::InitApply(object)) => Ok(Event::InitApply(strip(object)?)),
-                    Ok(Event::Apply(object)) => Ok(Event::Apply(strip(object)?)),
-                    Ok(Event::Delete(object)) => Ok(Event::Delete(strip(object)?)),
-                    Err(error) => Err(error),
-                };
-                Some((number, event))
-            })
-            .boxed()
-    }))
+    select_all(
+        apis.into_iter()
+            .enumerate()
+            .map(|(number, api)| watch_one(api, selector, strip).map(move |event| (number, event)).boxed()),
+    )
+}
+
+/// One watch over all that an API has; `strip` keeps of an object what is needed.
+pub(super) fn watch_one<K, T>(
+    api: Api<K>,
+    selector: Option<&str>,
+    strip: fn(K) -> Option<T>,
+) -> BoxStream<'static, Result<Event<T>, CallError>>
+where
+    K: Resource + Clone + DeserializeOwned + fmt::Debug + Send + 'static,
+    T: Send + 'static,
+{
+    let watch = Watch::new(api, selector);
+    let events = unfold(watch, |mut watch| async { Some((watch.next().await?, watch)) });
+    events
+        .filter_map(move |event| async move {
+            let event = match event {
+                Ok(Event::Init) => Ok(Event::Init),
+                Ok(Event::InitDone) => Ok(Event::InitDone),
+                Ok(Event::InitApply(object)) => Ok(Event::InitApply(strip(object)?)),
+                Ok(Event::Apply(object)) => Ok(Event::Apply(strip(object)?)),
+                Ok(Event::Delete(object)) => Ok(Event::Delete(strip(object)?)),
+                Err(error) => Err(error),
+            };
+            Some(event)
+        })
+        .boxed()
 }
 
 /// What is told of one watch that fails: its begin, another cause, every five minutes, and its end.

@@ -1,14 +1,14 @@
-//! What endpoints depend on beside themselves: Secrets, and NATS with its streams.
+//! What endpoints depend on beside themselves: Secrets, the cluster's providers, and NATS with its streams.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::core::{SecretData, SecretRef};
+use super::core::{ClusterProvider, SecretData, SecretRef, Settings};
 use crate::event::is_within;
-use crate::route::{SecretState, SecretView, Stream, Surroundings};
+use crate::route::{ProviderView, SecretState, SecretView, Stream, Surroundings};
 use crate::secret::Secret;
 use crate::stream::{Connection, View};
 
@@ -18,18 +18,30 @@ const FORGET_AFTER: Duration = Duration::from_mins(1);
 /// NATS is told to be away once it has been for so long.
 const AWAY_AFTER: Duration = Duration::from_secs(30);
 
-/// Secrets and streams as last read.
+/// Secrets, providers and streams as last read.
 #[derive(Debug)]
 pub(super) struct World {
     secrets: HashMap<SecretRef, SecretEntry>,
     /// Secrets that nobody names, since when.
     unnamed: BTreeMap<SecretRef, Timestamp>,
+    providers: Providers,
     streams: HashMap<String, Stream>,
     view: Arc<View>,
     /// When this process began to look.
     began: Timestamp,
     grace: Duration,
     allows_memory: bool,
+}
+
+/// The providers that the cluster defines.
+#[derive(Debug)]
+enum Providers {
+    /// This operator reads none.
+    Off,
+    /// Not listed yet.
+    Unread,
+    /// These.
+    Known(BTreeMap<String, ClusterProvider>),
 }
 
 #[derive(Debug)]
@@ -54,15 +66,16 @@ pub(super) struct Shift {
 }
 
 impl World {
-    pub(super) fn new(began: Timestamp, grace: Duration, allows_memory: bool) -> Self {
+    pub(super) fn new(began: Timestamp, settings: &Settings) -> Self {
         Self {
             secrets: HashMap::new(),
             unnamed: BTreeMap::new(),
+            providers: if settings.reads_cluster_providers { Providers::Unread } else { Providers::Off },
             streams: HashMap::new(),
             view: Arc::new(View::default()),
             began,
-            grace,
-            allows_memory,
+            grace: settings.secret_grace,
+            allows_memory: settings.allows_memory_storage,
         }
     }
 
@@ -139,6 +152,43 @@ impl World {
         ended
     }
 
+    /// Whether the providers that are to be read have been listed once.
+    pub(super) fn has_providers(&self) -> bool {
+        !matches!(self.providers, Providers::Unread)
+    }
+
+    /// Whether the cluster defines a provider.
+    pub(super) fn has_provider(&self, name: &str) -> bool {
+        matches!(&self.providers, Providers::Known(known) if known.contains_key(name))
+    }
+
+    /// Takes in all providers there are; the names of those that are other than before.
+    pub(super) fn set_providers(&mut self, all: BTreeMap<String, ClusterProvider>) -> BTreeSet<String> {
+        let before = match std::mem::replace(&mut self.providers, Providers::Off) {
+            Providers::Off => return BTreeSet::new(),
+            Providers::Unread => BTreeMap::new(),
+            Providers::Known(known) => known,
+        };
+        let names = before.keys().chain(all.keys());
+        let changed = names.filter(|name| before.get(*name) != all.get(*name)).cloned().collect();
+        self.providers = Providers::Known(all);
+        changed
+    }
+
+    /// Takes in one provider, or that it is gone; its name where that is news. One that comes before the first list is in
+    /// that, too.
+    pub(super) fn set_provider(&mut self, name: String, provider: Option<ClusterProvider>) -> BTreeSet<String> {
+        let Providers::Known(known) = &mut self.providers else { return BTreeSet::new() };
+        if known.get(&name) == provider.as_ref() {
+            return BTreeSet::new();
+        }
+        match provider {
+            Some(provider) => known.insert(name.clone(), provider),
+            None => known.remove(&name),
+        };
+        BTreeSet::from([name])
+    }
+
     /// Takes in what is known of NATS.
     pub(super) fn set_view<'a>(&mut self, view: Arc<View>, wanted: impl Iterator<Item = &'a String>) -> Shift {
         let before = std::mem::replace(&mut self.view, view);
@@ -205,6 +255,19 @@ impl<'a> Surroundings<'a> for &'a World {
             Some(entry) => SecretView {
                 state: entry.data.as_ref().map_or(SecretState::Missing, SecretState::Found),
                 kept: Some(&entry.kept),
+            },
+        }
+    }
+
+    fn provider(&self, name: &str) -> ProviderView<'a> {
+        let world: &'a World = self;
+        match &world.providers {
+            Providers::Off => ProviderView::Off,
+            Providers::Unread => ProviderView::Unread,
+            Providers::Known(known) => match known.get(name) {
+                Some(Ok(provider)) => ProviderView::Found(provider),
+                Some(Err(fault)) => ProviderView::Broken(fault),
+                None => ProviderView::missing(name, known.keys().map(String::as_str)),
             },
         }
     }

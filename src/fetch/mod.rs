@@ -74,7 +74,7 @@ impl Default for Limits {
 pub enum Trust {
     /// An entry of the catalogue.
     Catalogue,
-    /// A namespace, by a description of its own.
+    /// A namespace or the cluster, by a description of its own.
     Namespace,
 }
 

@@ -19,7 +19,7 @@ use super::stream::Stream;
 /// For how long, and for how many bytes, what a sender still sends behind its answer is read and thrown away.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
-const SCRATCH_BYTES: usize = 64 * 1024;
+const SCRATCH_BYTES: usize = 8 * 1024;
 /// When the process ends, a request that is on its way on an idle connection has this long to arrive.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
@@ -120,13 +120,14 @@ impl Connection {
         if self.has_ended.get() {
             return;
         }
-        let mut scratch = vec![0; SCRATCH_BYTES];
         let mut room = LINGER_BYTES_MAX;
         let discard = poll_fn(|ctx| {
             let mut stream = self.stream.borrow_mut();
             if Pin::new(&mut *stream).poll_shutdown(ctx).is_pending() {
                 return Poll::Pending;
             }
+            // On the stack: many may linger at a time.
+            let mut scratch = [0; SCRATCH_BYTES];
             loop {
                 match stream.poll_discard(ctx, &mut scratch) {
                     Poll::Ready(Ok(bytes)) if bytes > 0 && bytes < room => room -= bytes,

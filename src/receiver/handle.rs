@@ -29,7 +29,7 @@ use super::{Publish, Shared};
 use crate::event::Event;
 use crate::fetch::Trust;
 use crate::outcome::{Outcome, Refusal};
-use crate::route::{CUSTOM, Route, Serving, State};
+use crate::route::{Route, Serving, State};
 use crate::scheme::{Delivery, FetchedKeys, Rejection, Reply, UrlOrigin, Verdict};
 use crate::store::Kept;
 
@@ -189,7 +189,7 @@ async fn confirm(
 }
 
 fn trust(route: &Route) -> Trust {
-    if &*route.provider == CUSTOM { Trust::Namespace } else { Trust::Catalogue }
+    if route.is_built_in() { Trust::Catalogue } else { Trust::Namespace }
 }
 
 /// The request's head and what is known of it.

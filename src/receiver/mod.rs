@@ -88,6 +88,8 @@ pub struct RefusalNotice {
     pub cause: &'static str,
     /// Why, for an admin. Holds nothing of the request.
     pub reason: String,
+    /// The Secrets whose keys did not match: they may be others by now.
+    pub keys: Vec<Arc<str>>,
 }
 
 /// What the receiver shares with the rest of the process.

@@ -1,5 +1,6 @@
 //! Every request ends in exactly one outcome: counted, timed, logged, and told as a notice where it is refused.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use super::handle::Done;
 use super::{RefusalNotice, Shared};
 use crate::outcome::{Outcome, Refusal};
-use crate::route::Route;
+use crate::route::{Route, State};
 use crate::scheme::Rejection;
 
 /// Refusals logged per second and endpoint.
@@ -108,7 +109,12 @@ impl Tally {
         // Why a route is closed or suspended, its conditions tell.
         if !matches!(refusal, Refusal::Closed | Refusal::Suspended) {
             // One that finds no room is not missed: the next refusal brings another.
-            let notice = RefusalNotice { endpoint: endpoint.clone(), cause: cause(refusal), reason };
+            let notice = RefusalNotice {
+                endpoint: endpoint.clone(),
+                cause: cause(refusal),
+                reason,
+                keys: suspected(route, refusal),
+            };
             let _ = self.shared.notices.try_send(notice);
         }
     }
@@ -118,6 +124,17 @@ impl Tally {
         if self.shared.log_samples.admits("", LOGGED_PER_SECOND) {
             tracing::warn!(outcome = outcome.label(), reason = refusal.reason(), client = %self.client, "request refused");
         }
+    }
+}
+
+/// The Secrets whose keys a genuine delivery would not match after a rotation.
+fn suspected(route: &Route, refusal: &Refusal) -> Vec<Arc<str>> {
+    match (refusal, &route.state) {
+        (Refusal::Rejected(Rejection::NoKeyMatched), State::Open(serving)) => {
+            let names: BTreeSet<&str> = serving.keys.iter().map(|key| key.secret.as_ref()).collect();
+            names.into_iter().map(Arc::from).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -174,7 +174,9 @@ async fn drive<P: Publish>(worker: &Rc<Worker<P>>, connection: &Rc<Connection>) 
     match &worker.protocol {
         Protocol::Http1(http) => keep_time(connection, pin!(http.serve_connection(wire, service)), |_| {}).await,
         Protocol::Any(http) => {
-            keep_time(connection, pin!(http.serve_connection(wire, service)), auto::Connection::graceful_shutdown).await
+            // Apart, so that a connection by HTTP/1 needs no room for it.
+            let mut http = Box::pin(http.serve_connection(wire, service));
+            keep_time(connection, http.as_mut(), auto::Connection::graceful_shutdown).await
         }
     }
 }

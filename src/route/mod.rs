@@ -11,6 +11,7 @@ mod path;
 mod plan;
 mod policy;
 mod problem;
+mod provider;
 mod table;
 mod target;
 mod verification;
@@ -27,13 +28,14 @@ pub use compile::{
     CUSTOM, Claim, Compiled, Facts, Handles, Settings, Source, Surroundings, closed, compile, wanted_path,
 };
 pub use filter::Filter;
-pub use gate::{Gate, Pass};
+pub use gate::{Gate, Latch, Pass};
 pub use key_host::KeyHosts;
 pub use keys::{SecretState, SecretView};
 pub use limit::RateLimit;
 pub use path::check_path;
 pub use policy::Policy;
 pub use problem::Problem;
+pub use provider::ProviderView;
 pub use table::{Found, Routes, Table};
 pub use target::{Ask, HEADER_ROOM_BYTES, Stream, go_duration, judge_target};
 
@@ -66,6 +68,14 @@ pub struct Route {
     pub duration: Arc<Histogram>,
 }
 
+impl Route {
+    /// Whether its provider is one of the catalogue's, and not described by its owner or by the cluster.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        verification::is_built_in(&self.provider)
+    }
+}
+
 /// Whether a route serves.
 #[derive(Debug)]
 pub enum State {
@@ -75,6 +85,18 @@ pub enum State {
     Suspended,
     /// Closed: 503. The endpoint's conditions say why.
     Closed,
+}
+
+impl State {
+    /// In one word.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Open(_) => "open",
+            Self::Suspended => "suspended",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// All that serving a delivery takes.

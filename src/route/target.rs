@@ -77,6 +77,15 @@ impl Stream {
         }
     }
 
+    /// What weakens the promise, one sentence each; empty while it is not known.
+    #[must_use]
+    pub fn weaknesses(&self) -> &[String] {
+        match self {
+            Self::Known(verdict) => &verdict.weaknesses,
+            Self::Unread | Self::Missing | Self::Unreadable(_) => &[],
+        }
+    }
+
     /// Whether a route to it may be open: it was checked, and is not unsafe.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::compile::{CUSTOM, Settings, Source};
-use super::{EndpointRef, Problem};
-use crate::api::{Reason, WebhookEndpointSpec};
+use super::compile::{CUSTOM, Settings, Source, Surroundings};
+use super::{EndpointRef, Problem, ProviderView};
+use crate::api::{ConditionType, Reason, WebhookEndpointSpec, is_cluster_provider};
 use crate::catalogue;
 use crate::scheme::{Context, Fault, FaultKind, Scheme, UrlOrigin, Verification};
 
@@ -29,14 +29,18 @@ pub(super) fn check_token_path(
     }
 }
 
-/// The description of the endpoint's scheme: the catalogue's or its own.
+/// The description of the endpoint's scheme: the catalogue's, the cluster's or its own.
 pub(super) fn verification<'a>(
     spec: &'a WebhookEndpointSpec,
+    surroundings: &dyn Surroundings<'a>,
     settings: &Settings,
     problems: &mut Vec<Problem>,
 ) -> Option<&'a Verification> {
     const FIELD: &str = "spec.verification";
     let provider = spec.provider.as_str();
+    if is_cluster_provider(provider) && spec.verification.is_none() {
+        return cluster_verification(provider, surroundings.provider(provider), settings, problems);
+    }
     let mut refuse = |reason, field: &str, message: String| problems.push(Problem::lasting(reason, field, message));
     let entry = catalogue::find(provider);
     let verification = match (provider, &spec.verification, entry) {
@@ -71,6 +75,53 @@ pub(super) fn verification<'a>(
     Some(verification)
 }
 
+/// The description that a `ClusterWebhookProvider` holds. What is wrong with it heals without a change of the endpoint.
+fn cluster_verification<'a>(
+    provider: &str,
+    view: ProviderView<'a>,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Option<&'a Verification> {
+    const FIELD: &str = "spec.provider";
+    let (reason, fault) = match view {
+        ProviderView::Found(entry) => {
+            if entry.verification.none.is_some() && !settings.policy.allows_unverified {
+                let message = format!(
+                    "{FIELD}: spec.verification.none of ClusterWebhookProvider {provider} is not allowed by this operator; name \
+                     a scheme there (--allow-unverified allows none)"
+                );
+                problems.push(Problem::passing(Reason::Invalid, FIELD, message));
+            }
+            return Some(&entry.verification);
+        }
+        ProviderView::Unread => {
+            let message = format!("{FIELD}: ClusterWebhookProvider {provider} has not been read yet");
+            problems.push(Problem::pending(ConditionType::Accepted, FIELD, message));
+            return None;
+        }
+        ProviderView::Off => (
+            Reason::UnknownProvider,
+            format!(
+                "{provider:?} is none of the built-in providers, and this operator reads no others (--cluster-providers)"
+            ),
+        ),
+        ProviderView::Missing { near } => {
+            let near = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+            (Reason::UnknownProvider, format!("there is no ClusterWebhookProvider {provider:?}{near}"))
+        }
+        ProviderView::Broken(fault) => {
+            (Reason::Invalid, format!("ClusterWebhookProvider {provider} can't be used: {fault}; mend it there"))
+        }
+    };
+    problems.push(Problem::passing(reason, FIELD, format!("{FIELD}: {fault}")));
+    None
+}
+
+/// Whether a provider is one of the catalogue's: what it says of hosts was read by those who made jethook.
+pub(super) fn is_built_in(provider: &str) -> bool {
+    provider != CUSTOM && !is_cluster_provider(provider)
+}
+
 /// Keys come from hosts that the catalogue names, or that this operator allows.
 pub(super) fn check_key_host(
     scheme: &Scheme,
@@ -79,12 +130,15 @@ pub(super) fn check_key_host(
     problems: &mut Vec<Problem>,
 ) {
     let Some(source) = scheme.key_source() else { return };
-    let is_own = spec.provider == CUSTOM || !source.is_pinned;
+    let is_own = !is_built_in(&spec.provider) || !source.is_pinned;
     if !is_own || settings.policy.key_hosts.allows(source.host()) {
         return;
     }
     let (reason, field) = match source.origin {
         UrlOrigin::Parameter => (Reason::InvalidParameters, "spec.parameters"),
+        UrlOrigin::Description | UrlOrigin::Request if is_cluster_provider(&spec.provider) => {
+            (Reason::Invalid, "spec.provider")
+        }
         UrlOrigin::Description | UrlOrigin::Request => (Reason::Invalid, "spec.verification"),
     };
     let host = source.host();
@@ -121,6 +175,13 @@ fn problem_of(Fault { kind, field, message }: Fault, provider: &str) -> Problem 
             (Reason::Invalid, "spec.verification".to_owned())
         }
         FaultKind::Verification if provider == CUSTOM => (Reason::Invalid, format!("spec.verification.{field}")),
+        FaultKind::Verification if is_cluster_provider(provider) => {
+            let field = if field.is_empty() { field } else { format!(".{field}") };
+            let message = format!(
+                "spec.provider: spec.verification{field} of ClusterWebhookProvider {provider}: {message}; mend it there"
+            );
+            return Problem::passing(Reason::Invalid, "spec.provider", message);
+        }
         FaultKind::Verification => {
             let message = format!("spec.provider {provider}: verification.{field}: {message}");
             return Problem::lasting(Reason::Invalid, "spec.provider", message);

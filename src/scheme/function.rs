@@ -220,14 +220,12 @@ pub(crate) fn percent_encoded(text: &[u8]) -> String {
 
 /// The most similar of `names`, where one is near.
 pub(crate) fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    // Comparing takes as long as the name is.
-    const NAME_BYTES_MAX: usize = 256;
-    if name.len() > NAME_BYTES_MAX {
-        return None;
-    }
+    // A longer text is no misspelt name, and to compare it would cost seconds.
+    const MISSPELT_BYTES_MAX: usize = 100;
     let most = 1 + name.len() / 4;
     names
         .into_iter()
+        .filter(|_| name.len() <= MISSPELT_BYTES_MAX)
         .map(|known| (strsim::damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase()), known))
         .filter(|(distance, _)| *distance <= most)
         .min()

@@ -348,7 +348,7 @@ impl Publisher {
                 judge(code, link.client.max_payload())
             }
             Reply::NoResponders => {
-                gate.failed(pass, shared.millis(Instant::now()));
+                gate.unheard(pass, shared.millis(Instant::now()));
                 Attempt::Again(NotStored::NoStream)
             }
             // Neither of these says anything of the stream.
@@ -362,7 +362,7 @@ impl Publisher {
             }
             // The ack may still come while the next try is under way: the entry stays.
             Reply::Late => {
-                gate.failed(pass, shared.millis(Instant::now()));
+                gate.unanswered(pass, shared.millis(Instant::now()));
                 Attempt::Again(NotStored::NoAck)
             }
         }

@@ -19,6 +19,7 @@ use super::connect::{self, Link, LinkState, Voice};
 use super::credential::ConfigError;
 use super::denials::Denials;
 use super::facts::{facts, is_owned, managed};
+use super::replicas::Replicas;
 use super::spool::LastCheck;
 use crate::config::{NatsConfig, StreamConfig};
 use crate::event::is_within;
@@ -105,6 +106,12 @@ impl Streams {
     pub fn with_spool(self, last_check: LastCheck) -> Self {
         let (max_payload, servers) = (last_check.max_payload, last_check.servers);
         Self { view: View { max_payload, servers, ..self.view }, last_check: Some(last_check), ..self }
+    }
+
+    /// The way to the other replicas, over the same connection; `identity` is this one.
+    #[must_use]
+    pub fn replicas(&self, identity: String) -> Replicas {
+        Replicas::new(self.link.clone(), identity)
     }
 
     /// Reads for ever; ends when nobody listens any more.

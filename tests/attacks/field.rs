@@ -48,14 +48,6 @@ impl<'a> Field<'a> {
         field
     }
 
-    /// One with an endpoint `hook` of a scheme of its own.
-    #[track_caller]
-    pub fn custom(tried: &'a Tried, verification: Value, keys: &[(&str, &str)]) -> Self {
-        let field = Self::new(tried, &[]);
-        field.serve_custom("hook", verification, keys);
-        field
-    }
-
     /// Serves a provider with one signing key.
     #[track_caller]
     pub fn provider(&self, name: &str, provider: &str, key: &str, more: Value) {

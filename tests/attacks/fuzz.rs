@@ -11,8 +11,8 @@ use jethook::config::PolicyConfig;
 use jethook::event::{Event, Identity, MessagePlan, MessageSpec, Names, SubjectTemplate, is_within};
 use jethook::metrics::Histogram;
 use jethook::route::{
-    Claim, Handles, Policy, SecretState, SecretView, Settings, Source, State, Stream, Surroundings, compile,
-    wanted_path,
+    Claim, Handles, Policy, ProviderView, SecretState, SecretView, Settings, Source, State, Stream, Surroundings,
+    compile, wanted_path,
 };
 use jethook::scheme::{Context, Delivery, Key, Keyring, Scheme, Verdict};
 use jethook::secret::{Secret, SecretData};
@@ -258,6 +258,10 @@ impl<'a> Surroundings<'a> for &'a Around {
         }
     }
 
+    fn provider(&self, _: &str) -> ProviderView<'a> {
+        ProviderView::Off
+    }
+
     fn stream(&self, _: &str) -> &'a Stream {
         &Stream::Unread
     }
@@ -338,7 +342,7 @@ fn scramble(value: &mut Value, choices: &mut Choices<'_>) {
 
 fn base_spec(choices: &mut Choices<'_>) -> Value {
     let entry = &entries()[choices.below(entries().len())];
-    let verification = if choices.byte() % 4 == 0 {
+    let verification = if choices.byte().is_multiple_of(4) {
         json!({"hmac": {"hash": "sha256", "from": ["header:X-Signature"], "signed": "{timestamp}.{body}"}, "timestamp": {"from": ["header:X-Time"], "tolerance": "5m"},
             "keys": {"signing": {"encoding": "utf8"}}, "parameters": {"p": {"default": "x"}}, "let": {"a": "{body}"}, "event": {"type": "{json:/type}", "id": "{json:/id}"},
             "handshakes": [{"method": "GET", "unsigned": true, "when": {"query:a": []}, "answer": {"body": "{query:a}"}}], "require": {"json:/a": ["x"]}})

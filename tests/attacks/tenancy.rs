@@ -356,10 +356,10 @@ fn objects_that_do_not_parse_stop_and_starve_nobody() {
     let both = format!("{},{}", houses.stage.namespace, houses.tenant);
     let second = houses.stage.operator(&["--watch-namespaces", &both]);
     assert_eq!(second.send(&changed()).json()["status"], "duplicate", "a new replica is ready all the same");
-    for number in 0..specs.len() {
+    for (number, spec) in specs.iter().enumerate() {
         let path = format!("/{}/broken{number}", houses.tenant);
         let status = second.send(&sign::github(&path, THEIRS, "push", "1", PUSH)).status;
-        assert!([503, 404].contains(&status), "{}: {status}", specs[number]);
+        assert!([503, 404].contains(&status), "{spec}: {status}");
     }
     assert_eq!(Request::get("/livez").send(houses.operator.admin).unwrap().status, 200);
     assert!(!houses.operator.log().contains("panicked") && !second.log().contains("panicked"));

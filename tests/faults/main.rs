@@ -13,6 +13,7 @@
 )]
 
 mod nats_rows;
+mod overload;
 mod rig;
 mod rows;
 #[allow(dead_code, reason = "the integration tests use the rest")]
@@ -53,12 +54,17 @@ const FULL: Scale = Scale {
     rolled: 6,
     outage: Duration::from_secs(60),
     outage_rate: 10_000,
+    slow: 2500,
+    rss_max: 128,
+    silent: 4096,
+    p99_floor: Duration::from_millis(5),
+    spool_outage: Duration::from_secs(60),
     tells: true,
 };
 
 type Fault = fn(&Scale) -> Row;
 
-const FAULTS: [(&str, Fault); 8] = [
+const FAULTS: [(&str, Fault); 12] = [
     ("jethook", rows::jethook_killed),
     ("nats", nats_rows::nats_killed),
     ("freeze", nats_rows::nats_frozen),
@@ -67,6 +73,10 @@ const FAULTS: [(&str, Fault); 8] = [
     ("apiserver", rows::apiserver_away),
     ("rolling", rows::rolling_restart),
     ("outage", rows::nats_away_under_load),
+    ("spool", nats_rows::away_with_a_spool),
+    ("slow", overload::slow_senders),
+    ("silent", overload::silent_connections),
+    ("fair", overload::fair_shares),
 ];
 
 fn main() -> ExitCode {

@@ -49,6 +49,47 @@ pub fn nats_frozen(scale: &Scale) -> Row {
     trial.end(&server.jetstream(), &stage.stream).noting(note)
 }
 
+/// NATS is away from a replica with a spool, which is killed in the middle of that.
+pub fn away_with_a_spool(scale: &Scale) -> Row {
+    let mut server = Nats::start("");
+    let stage = Stage::of_files_with(&server.url());
+    let folder = stage.folder.join("spool");
+    let mut replica = Replica::start(&stage, &["--spool-dir", folder.to_str().unwrap()]);
+    Trial::prepare(&stage);
+    let name = "NATS away, with a spool, jethook killed meanwhile";
+    let mut trial = Trial::begin(name, scale, Trial::plan(&stage, &[replica.receiver], scale.rate));
+    trial.taken(50);
+    server.kill();
+    let before = trial.ledger().counts().acknowledged;
+    trial.run(scale.spool_outage / 2);
+    replica.kill();
+    replica.spawn();
+    // It reads what the spool holds first.
+    let (_, reopened) = eventually(Duration::from_secs(60), "a replica with a spool is ready without NATS", || {
+        match replica.operator().readiness() {
+            (200, _) => Ok(()),
+            (_, text) => Err(text),
+        }
+    });
+    trial.run(scale.spool_outage / 2);
+    let spooled = trial.ledger().counts().acknowledged - before;
+    server.run();
+    trial.taken(50);
+    let (_, drained) = eventually(Duration::from_secs(120), "the spool is empty", || {
+        trial.tell("draining");
+        match replica.operator().metric("jethook_spool_entries") {
+            Some(0.0) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    let mut row = trial.end(&server.jetstream(), &stage.stream);
+    row.must(spooled > 100, format!("{spooled} deliveries were taken while NATS was away"));
+    row.noting(format!(
+        "{spooled} taken in {:.0?}, ready again {reopened:.1?} after the kill, drained after {drained:.1?}",
+        scale.spool_outage
+    ))
+}
+
 /// Three servers that form a cluster, each by its name.
 fn cluster() -> Vec<Nats> {
     let ports: Vec<_> = (0..3).map(|_| free_port()).collect();

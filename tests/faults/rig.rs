@@ -46,8 +46,23 @@ pub struct Scale {
     /// How long NATS is away under heavy load, and how heavy that is.
     pub outage: Duration,
     pub outage_rate: u32,
+    /// Slow senders; one in five of them with most of a large body.
+    pub slow: usize,
+    /// Memory that they may cost with all else, in MiB.
+    pub rss_max: u64,
+    /// Connections that say nothing.
+    pub silent: usize,
+    /// A p99 below this is not told from another.
+    pub p99_floor: Duration,
+    /// How long NATS is away from a replica with a spool.
+    pub spool_outage: Duration,
     /// Whether progress is told.
     pub tells: bool,
+}
+
+/// Bytes in MiB.
+pub fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 /// What came of one fault.

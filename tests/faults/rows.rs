@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::rig::{Replica, Row, Scale, Trial};
+use crate::rig::{Replica, Row, Scale, Trial, mib};
 use crate::support::apiserver::spare;
 use crate::support::balancer::Balancer;
 use crate::support::eventually::{SOON, eventually};
@@ -133,8 +133,4 @@ pub fn nats_away_under_load(scale: &Scale) -> Row {
         mib(before),
         mib(growth),
     ))
-}
-
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }

@@ -1,7 +1,7 @@
 //! The Helm chart: what it renders, what the apiserver says to it, and an operator that runs as it says.
 
 mod alerts;
-mod cluster;
+pub mod cluster;
 mod flags;
 mod install;
 mod observe;

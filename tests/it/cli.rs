@@ -14,7 +14,7 @@ use crate::support::operator::{free_port, jethook};
 use crate::support::reaper;
 use crate::support::stage::{KEY, Stage};
 
-fn run(arguments: &[&str]) -> Output {
+pub fn run(arguments: &[&str]) -> Output {
     run_with(arguments, &[], "")
 }
 
@@ -45,14 +45,14 @@ fn run_with(arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Outp
 }
 
 #[track_caller]
-fn printed(output: &Output) -> String {
+pub fn printed(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 /// The one line that a failed command says.
 #[track_caller]
-fn complaint(output: &Output, code: i32) -> String {
+pub fn complaint(output: &Output, code: i32) -> String {
     let text = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(code), "{text}");
     assert_eq!(text.trim_end().lines().count(), 1, "{text}");
@@ -173,7 +173,7 @@ fn every_flag_of_run_has_its_environment_variable() {
 fn help_and_version_are_no_failure_and_no_command_is_one() {
     assert!(printed(&run(&["--help"])).contains("validate"));
     assert_eq!(printed(&run(&["--version"])).trim(), format!("jethook {}", env!("CARGO_PKG_VERSION")));
-    for command in ["run", "validate", "crd", "providers", "send", "tail", "completions"] {
+    for command in ["run", "validate", "crd", "providers", "send", "tail", "dlq", "completions"] {
         assert!(printed(&run(&[command, "--help"])).contains("Usage: jethook"), "{command}");
     }
     assert_eq!(run(&[]).status.code(), Some(2));
@@ -192,8 +192,10 @@ fn completions_are_printed_for_the_usual_shells() {
 
 #[test]
 fn crd_prints_what_is_in_the_folder() {
-    let committed = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/crds/webhookendpoints.jethook.dev.yaml"));
-    assert_eq!(printed(&run(&["crd"])), committed.unwrap());
+    let committed = ["clusterwebhookproviders", "webhookendpoints"].map(|plural| {
+        fs::read_to_string(format!("{}/crds/{plural}.jethook.dev.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    });
+    assert_eq!(printed(&run(&["crd"])), committed.join("---\n"));
 }
 
 #[test]

@@ -137,6 +137,7 @@ impl Reader {
             access,
             namespaces: vec![namespace.to_owned()],
             named: receiver,
+            suspects: tokio::sync::mpsc::channel(1).1,
             updates: sender,
             metrics: Arc::new(Metrics::default()),
         };

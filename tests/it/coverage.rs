@@ -159,7 +159,7 @@ fn every_flag_of_run_has_a_test() {
             let line = line.trim_start();
             line.strip_prefix("--").or_else(|| line.strip_prefix('-')?.split_once(", --").map(|(_, rest)| rest))
         })
-        .map(|rest| format!("--{}", rest.split([' ', '=']).next().unwrap()))
+        .map(|rest| format!("--{}", rest.split([' ', '=', '[']).next().unwrap()))
         .filter(|flag| flag != "--help");
     check("flag of run", &flags.collect(), table::FLAGS);
 }

@@ -10,8 +10,13 @@ use crate::support::eventually::eventually;
 
 const BYTES_MAX: usize = 128 * 1024;
 
-fn schema() -> Value {
-    let crd = serde_json::to_value(jethook::api::crd()).unwrap();
+/// The definitions, by what `kubectl explain` calls them.
+fn definitions() -> [(&'static str, Value); 2] {
+    [("whe", jethook::api::crd()), ("cwp", jethook::api::provider_crd())]
+        .map(|(name, crd)| (name, serde_json::to_value(crd).unwrap()))
+}
+
+fn schema_of(crd: &Value) -> Value {
     crd.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned().unwrap()
 }
 
@@ -31,18 +36,22 @@ fn walk(schema: &Value, path: &str, is_property: bool, check: &mut impl FnMut(&V
 
 fn faults(mut is_fault: impl FnMut(&Value, bool) -> bool) -> Vec<String> {
     let mut found = Vec::new();
-    walk(&schema(), "", true, &mut |schema, path, is_property| {
-        if is_fault(schema, is_property) {
-            found.push(path.to_owned());
-        }
-    });
+    for (name, crd) in definitions() {
+        walk(&schema_of(&crd), "", true, &mut |schema, path, is_property| {
+            if is_fault(schema, is_property) {
+                found.push(format!("{name}{path}"));
+            }
+        });
+    }
     found
 }
 
 #[test]
 fn it_stays_small_enough_for_every_tool() {
-    let bytes = serde_json::to_vec(&jethook::api::crd()).unwrap().len();
-    assert!(bytes <= BYTES_MAX, "{bytes} bytes as JSON, at most {BYTES_MAX} are allowed");
+    for (name, crd) in definitions() {
+        let bytes = serde_json::to_vec(&crd).unwrap().len();
+        assert!(bytes <= BYTES_MAX, "{name}: {bytes} bytes as JSON, at most {BYTES_MAX} are allowed");
+    }
 }
 
 #[test]
@@ -116,7 +125,7 @@ fn columns_and_selectable_fields_are_those_of_the_contract() {
 #[test]
 fn only_what_the_contract_fixes_has_a_default() {
     let mut defaults = Vec::new();
-    walk(&schema(), "", true, &mut |schema, path, _| {
+    walk(&schema_of(&definitions()[0].1), "", true, &mut |schema, path, _| {
         if let Some(default) = schema.get("default") {
             defaults.push(format!("{path}={default}"));
         }
@@ -127,8 +136,10 @@ fn only_what_the_contract_fixes_has_a_default() {
 
 #[test]
 fn the_yaml_is_the_definition() {
-    let yaml: Value = serde_saphyr::from_str(&jethook::api::crd_yaml()).unwrap();
-    assert_eq!(yaml, serde_json::to_value(jethook::api::crd()).unwrap());
+    let texts = [jethook::api::crd_yaml(), jethook::api::provider_crd_yaml()];
+    for (text, (name, crd)) in texts.iter().zip(definitions()) {
+        assert_eq!(serde_saphyr::from_str::<Value>(text).unwrap(), crd, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -187,6 +198,7 @@ fn kubectl_explains_the_fields() {
         ("whe.spec.path", "PathConflict"),
         ("whe.spec.secretRefs.key", "Default: `secret`"),
         ("whe.status.conditions.reason", "CamelCase"),
+        ("cwp.spec.verification.token", "prove"),
     ] {
         // The apiserver publishes a new definition's schema a moment after it is established.
         let (text, _) = eventually(Duration::from_secs(20), field, || {

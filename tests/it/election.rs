@@ -32,7 +32,14 @@ impl Candidate {
         namespace.clone_into(&mut cluster.lease_namespace);
         let (sender, leading) = watch::channel(false);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(lease::run(cluster, name.to_owned(), identity.to_owned(), sender, stop.clone()));
+        let task = tokio::spawn(lease::run(
+            cluster,
+            name.to_owned(),
+            identity.to_owned(),
+            sender,
+            watch::Sender::default(),
+            stop.clone(),
+        ));
         Self { leading, stop, task }
     }
 

@@ -56,7 +56,7 @@ fn kubectl_get_shows_the_columns() {
     let shown = lines(&["get", "whe"]);
     assert_eq!(shown[0], ["NAME", "PROVIDER", "PATH", "READY", "REASON", "AGE"]);
     assert_eq!(shown[1][..5], ["github", "github", &stage.path("github"), "True", "Ready"]);
-    let wide = lines(&["get", "jethook", "-o", "wide"]);
+    let wide = lines(&["get", "whe", "-o", "wide"]);
     assert_eq!(
         wide[0],
         ["NAME", "PROVIDER", "PATH", "READY", "REASON", "STREAM", "SUBJECT", "SUSPENDED", "MESSAGE", "AGE"]

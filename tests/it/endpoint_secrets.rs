@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jethook::controller::kube::RIGHTS;
 use serde_json::{Value, json};
 
 use crate::support::eventually::{A_SECOND, eventually};
@@ -217,4 +218,71 @@ fn with_access_get_secrets_are_neither_listed_nor_watched() {
     assert_eq!(operator.send(&stage.push("github", "1")).status, 200);
     let verbs: Vec<_> = reads(&stage).into_iter().map(|(verb, _)| verb).collect();
     assert!(!verbs.is_empty() && verbs.iter().all(|verb| verb == "get"), "{verbs:?}");
+}
+
+/// Lets `tenant` do in the stage's namespace what the operator may, save listing and watching Secrets.
+fn grant_get_alone(stage: &Stage) {
+    let subject = json!([{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "tenant"}]);
+    let rules: Vec<_> = RIGHTS
+        .iter()
+        .map(|right| {
+            let verbs = if right.resource == "secrets" { &["get"][..] } else { right.verbs };
+            json!({"apiGroups": [right.group], "resources": [right.resource], "verbs": verbs})
+        })
+        .collect();
+    let meta = json!({"name": "get-alone"});
+    let api = "rbac.authorization.k8s.io/v1";
+    let role = json!({"apiVersion": api, "kind": "Role", "metadata": meta, "rules": rules});
+    let of = json!({"kind": "Role", "name": "get-alone", "apiGroup": "rbac.authorization.k8s.io"});
+    let binding =
+        json!({"apiVersion": api, "kind": "RoleBinding", "metadata": meta, "roleRef": of, "subjects": subject});
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [role, binding]});
+    stage.kubectl(&["apply", "-f", "-"], &list.to_string()).ok();
+}
+
+#[test]
+fn without_the_right_to_list_secrets_a_rotated_key_is_fetched_when_a_delivery_does_not_verify() {
+    let stage = Stage::new();
+    grant_get_alone(&stage);
+    let kubeconfig = stage.server().kubeconfig("tenant");
+    let operator = stage.operator(&["--secret-access", "get", "--kubeconfig", kubeconfig.to_str().unwrap()]);
+    stage.github("github", json!({}));
+    stage.ready("github");
+    for round in 0..5 {
+        let key = format!("key {round}");
+        stage.secret("github", &[("secret", &key)]);
+        // Refused once, as the key was; a sender tries again.
+        let push = push_with(&stage, &key, &round.to_string());
+        let (_, took) = operator.send_until_within(A_SECOND, 200, "the new key is fetched", &push);
+        assert!(took < A_SECOND, "{took:?}");
+    }
+    assert_eq!(operator.send(&push_with(&stage, "key 3", "old")).status, 401, "and the old one no longer verifies");
+    let verbs: Vec<_> = reads(&stage).into_iter().map(|(verb, _)| verb).collect();
+    assert!(verbs.iter().all(|verb| verb == "get"), "{verbs:?}");
+}
+
+#[test]
+fn however_much_is_forged_five_secrets_a_second_are_fetched_at_most_and_each_has_its_turn() {
+    let stage = Stage::new();
+    let operator = stage.operator(&["--secret-access", "get"]);
+    for name in ["github", "victim"] {
+        stage.github(name, json!({}));
+        stage.ready(name);
+    }
+    let before = reads(&stage).len();
+    let began = Instant::now();
+    stage.secret("victim", &[("secret", "rotated")]);
+    let genuine = sign::github(&stage.path("victim"), "rotated", "push", "1", PUSH);
+    let mut honoured = None;
+    while began.elapsed() < Duration::from_secs(4) {
+        for _ in 0..20 {
+            assert_eq!(operator.send(&push_with(&stage, "forged", "1")).status, 401);
+        }
+        if honoured.is_none() && operator.send(&genuine).status == 200 {
+            honoured = Some(began.elapsed());
+        }
+    }
+    let fetched = (reads(&stage).len() - before) as f64 / began.elapsed().as_secs_f64();
+    assert!(fetched > 1.0 && fetched <= 5.5, "{fetched} a second");
+    assert!(honoured.is_some_and(|after| after < Duration::from_secs(2)), "{honoured:?}");
 }

@@ -2,6 +2,8 @@
 
 #[path = "../faults/nats_rows.rs"]
 mod nats_rows;
+#[path = "../faults/overload.rs"]
+mod overload;
 #[path = "../faults/rows.rs"]
 mod rows;
 
@@ -20,6 +22,12 @@ const SHORT: Scale = Scale {
     rolled: 2,
     outage: Duration::from_secs(5),
     outage_rate: 1000,
+    slow: 250,
+    // Of which the code of a debug build takes a good part.
+    rss_max: 192,
+    silent: 500,
+    p99_floor: Duration::from_millis(250),
+    spool_outage: Duration::from_secs(6),
     tells: false,
 };
 
@@ -69,4 +77,24 @@ fn no_request_fails_in_a_rolling_restart() {
 #[test]
 fn memory_does_not_grow_while_nats_is_away_under_load() {
     check(rows::nats_away_under_load);
+}
+
+#[test]
+fn slow_senders_cost_little_and_are_closed_in_time() {
+    check(overload::slow_senders);
+}
+
+#[test]
+fn silent_connections_keep_nobody_out() {
+    check(overload::silent_connections);
+}
+
+#[test]
+fn an_endpoint_at_ten_times_its_load_does_not_starve_another() {
+    check(overload::fair_shares);
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_with_a_spool_when_jethook_is_killed_while_nats_is_away() {
+    check(nats_rows::away_with_a_spool);
 }

@@ -9,8 +9,10 @@ use crate::chart::values;
 /// Path below the repository's root, and what it must hold.
 fn files() -> Vec<(&'static str, String)> {
     vec![
+        ("crds/clusterwebhookproviders.jethook.dev.yaml", jethook::api::provider_crd_yaml()),
         ("crds/webhookendpoints.jethook.dev.yaml", jethook::api::crd_yaml()),
         // Helm reads no file outside the chart.
+        ("charts/jethook/files/crds/clusterwebhookproviders.jethook.dev.yaml", jethook::api::provider_crd_yaml()),
         ("charts/jethook/files/crds/webhookendpoints.jethook.dev.yaml", jethook::api::crd_yaml()),
         ("charts/jethook/values.schema.json", values::schema()),
         ("charts/jethook/README.md", values::readme()),

@@ -138,6 +138,9 @@ async fn a_real_apiserver_judges_each_fixture_the_same() {
         let version = fixture.manifest["apiVersion"].as_str().unwrap();
         let path = match version {
             "v1" => format!("/api/v1/namespaces/{namespace}/secrets"),
+            version if fixture.manifest["kind"] == "ClusterWebhookProvider" => {
+                format!("/apis/{version}/clusterwebhookproviders")
+            }
             version => format!("/apis/{version}/namespaces/{namespace}/webhookendpoints"),
         };
         let request = http::Request::post(format!("{path}?dryRun=All&fieldValidation=Strict"))

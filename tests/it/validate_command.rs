@@ -1,7 +1,7 @@
-//! `jethook validate` and `jethook crd` as they are typed.
+//! `jethook validate` as it is typed.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -114,14 +114,6 @@ fn a_directory_stands_for_its_manifests_and_an_object_stands_once() {
     assert_eq!(code, Some(1));
     assert_eq!(out.matches("the same object is at ./a.yaml:").count(), 2, "{out}");
     assert!(out.contains("3 files"), "{out}");
-}
-
-#[test]
-fn the_command_crd_prints_the_committed_file() {
-    let output = Command::new(env!("CARGO_BIN_EXE_jethook")).arg("crd").output().unwrap();
-    let committed =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("crds/webhookendpoints.jethook.dev.yaml"));
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), committed.unwrap());
 }
 
 /// Checks the endpoint of `GOOD` with `from` replaced by `to`: whether that passes, and what is printed.

@@ -66,6 +66,7 @@ for `true`, and one argument for each item of a list.
   (list "key-ca-file" (and $v.keyCa.secretName (printf "%s/key-ca/%s" $mount $v.keyCa.key)))
   (list "allow-unverified" $v.policy.allowUnverified)
   (list "cluster-name" $v.clusterName)
+  (list "cluster-providers" (get (dict "auto" "" "always" "true" "never" "false") $v.clusterProviders))
   (list "secret-grace" $v.secretGrace)
   (list "log-format" $v.log.format)
   (list "log" $v.log.level)

@@ -10,7 +10,8 @@ mod secret;
 
 use serde_json::Value;
 
-use super::WebhookEndpoint;
+use self::schema::Definition;
+use super::{ClusterWebhookProvider, WebhookEndpoint};
 
 /// A fault of one field.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -32,6 +33,8 @@ impl FieldError {
 pub enum Kind {
     /// A `WebhookEndpoint` of the served version.
     WebhookEndpoint,
+    /// A `ClusterWebhookProvider` of the served version.
+    ClusterWebhookProvider,
     /// A Secret.
     Secret,
     /// Something that is none of jethook's business.
@@ -45,19 +48,25 @@ impl Kind {
         let text = |name| manifest.get(name).and_then(Value::as_str);
         match (text("apiVersion"), text("kind")) {
             (Some("jethook.dev/v1alpha1"), Some("WebhookEndpoint")) => Self::WebhookEndpoint,
+            (Some("jethook.dev/v1alpha1"), Some("ClusterWebhookProvider")) => Self::ClusterWebhookProvider,
             (Some("v1"), Some("Secret")) => Self::Secret,
             _ => Self::Other,
         }
     }
 }
 
-/// Every fault of a manifest, sorted by field. What is neither an endpoint nor a Secret is only asked for its kind.
+/// Every fault of a manifest, sorted by field. What is neither jethook's nor a Secret is only asked for its kind.
 #[must_use]
 pub fn validate(manifest: &Value) -> Vec<FieldError> {
     let mut faults = kind_faults(manifest);
     if faults.is_empty() {
         match Kind::of(manifest) {
-            Kind::WebhookEndpoint => faults.extend(endpoint_faults(manifest)),
+            Kind::WebhookEndpoint => {
+                faults.extend(definition_faults(manifest, &schema::ENDPOINT, metadata::Name::Label));
+            }
+            Kind::ClusterWebhookProvider => {
+                faults.extend(definition_faults(manifest, &schema::PROVIDER, metadata::Name::Subdomain));
+            }
             Kind::Secret => faults.extend(secret::faults(manifest)),
             Kind::Other => {}
         }
@@ -74,8 +83,22 @@ pub fn validate(manifest: &Value) -> Vec<FieldError> {
 pub fn endpoint(manifest: &Value) -> Result<WebhookEndpoint, Vec<FieldError>> {
     let faults = validate(manifest);
     if faults.is_empty() {
-        serde_json::from_value(schema::normalised(manifest))
+        serde_json::from_value(schema::normalised(manifest, &schema::ENDPOINT))
             .map_err(|error| vec![FieldError::new("", format!("is no WebhookEndpoint: {error}"))])
+    } else {
+        Err(faults)
+    }
+}
+
+/// The provider that a manifest describes, with defaults applied and explicit nulls taken for absence.
+///
+/// # Errors
+/// All faults that [`validate`] finds.
+pub fn provider(manifest: &Value) -> Result<ClusterWebhookProvider, Vec<FieldError>> {
+    let faults = validate(manifest);
+    if faults.is_empty() {
+        serde_json::from_value(schema::normalised(manifest, &schema::PROVIDER))
+            .map_err(|error| vec![FieldError::new("", format!("is no ClusterWebhookProvider: {error}"))])
     } else {
         Err(faults)
     }
@@ -95,9 +118,9 @@ fn kind_faults(manifest: &Value) -> Vec<FieldError> {
     }
     if faults.is_empty() {
         let text = |name| manifest.get(name).and_then(Value::as_str).unwrap_or_default();
-        let message = "no such resource; jethook.dev/v1alpha1 has the kind WebhookEndpoint";
+        let message = "no such resource; jethook.dev/v1alpha1 has the kinds WebhookEndpoint and ClusterWebhookProvider";
         match (text("apiVersion"), text("kind")) {
-            ("jethook.dev/v1alpha1", "WebhookEndpoint") => {}
+            ("jethook.dev/v1alpha1", "WebhookEndpoint" | "ClusterWebhookProvider") => {}
             ("jethook.dev/v1alpha1", _) => faults.push(FieldError::new("kind", message)),
             (version, _) if version.split('/').next() == Some("jethook.dev") => {
                 faults.push(FieldError::new("apiVersion", message));
@@ -108,11 +131,11 @@ fn kind_faults(manifest: &Value) -> Vec<FieldError> {
     faults
 }
 
-fn endpoint_faults(manifest: &Value) -> Vec<FieldError> {
-    let object = schema::normalised(manifest);
-    let mut faults = metadata::faults(&object, metadata::Name::Label);
-    let schema::Faults { all: of_schema, is_oversized } = schema::faults(&object);
-    let of_rules = if is_oversized { Vec::new() } else { rules::faults(&object) };
+fn definition_faults(manifest: &Value, definition: &Definition, name: metadata::Name) -> Vec<FieldError> {
+    let object = schema::normalised(manifest, definition);
+    let mut faults = metadata::faults(&object, name);
+    let schema::Faults { all: of_schema, is_oversized } = schema::faults(&object, definition);
+    let of_rules = if is_oversized { Vec::new() } else { rules::faults(&object, definition) };
     // A rule about a value of the wrong form tells nothing new.
     faults.extend(
         of_rules

@@ -4,19 +4,35 @@ use std::sync::LazyLock;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, PatternOptions, Validator};
-use kube::core::cel::apply_defaults;
+use kube::core::cel::{CompiledSchema, apply_defaults, compile_schema};
 use serde_json::{Map, Value, json};
 
 use super::FieldError;
 use crate::api::crd;
 
-static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "a constant of the program, made by every test run")]
-    jsonschema::draft7::options()
-        .with_pattern_options(PatternOptions::regex())
-        .build(&convert(crd::schema()))
-        .expect("the definition's schema is one")
-});
+/// What a definition says of its objects, made ready to be asked.
+pub(super) struct Definition {
+    schema: &'static Value,
+    validator: Validator,
+    /// Its CEL rules.
+    pub(super) rules: CompiledSchema,
+}
+
+/// Of `WebhookEndpoint`.
+pub(super) static ENDPOINT: LazyLock<Definition> = LazyLock::new(|| Definition::new(crd::schema()));
+/// Of `ClusterWebhookProvider`.
+pub(super) static PROVIDER: LazyLock<Definition> = LazyLock::new(|| Definition::new(crd::provider_schema()));
+
+impl Definition {
+    fn new(schema: &'static Value) -> Self {
+        #[expect(clippy::expect_used, reason = "a constant of the program, made by every test run")]
+        let validator = jsonschema::draft7::options()
+            .with_pattern_options(PatternOptions::regex())
+            .build(&convert(schema))
+            .expect("the definition's schema is one");
+        Self { schema, validator, rules: compile_schema(schema) }
+    }
+}
 
 const EMPTY: &str = "must not be empty";
 
@@ -34,7 +50,7 @@ pub(super) struct Faults {
 }
 
 /// The object as the apiserver looks at it: without status, without explicit nulls, with defaults.
-pub(super) fn normalised(object: &Value) -> Value {
+pub(super) fn normalised(object: &Value, definition: &Definition) -> Value {
     let mut object = object.clone();
     if let Value::Object(fields) = &mut object {
         fields.remove("status");
@@ -46,14 +62,14 @@ pub(super) fn normalised(object: &Value) -> Value {
             }
         }
     }
-    drop_nulls(&mut object, crd::schema());
-    apply_defaults(crd::schema(), &object)
+    drop_nulls(&mut object, definition.schema);
+    apply_defaults(definition.schema, &object)
 }
 
 /// What the plain schema has against a normalised object.
-pub(super) fn faults(object: &Value) -> Faults {
+pub(super) fn faults(object: &Value, definition: &Definition) -> Faults {
     let (mut faults, mut is_oversized) = (Vec::new(), false);
-    for error in VALIDATOR.iter_errors(object).take(FAULTS_MAX) {
+    for error in definition.validator.iter_errors(object).take(FAULTS_MAX) {
         is_oversized |= matches!(
             error.kind(),
             ValidationErrorKind::MaxItems { .. }
@@ -72,7 +88,7 @@ pub(super) fn faults(object: &Value) -> Faults {
             kind => faults.push(FieldError::new(path, wording(kind, &error.to_string()))),
         }
     }
-    shape(object, crd::schema(), "", &mut faults);
+    shape(object, definition.schema, "", &mut faults);
     // Behind that many, whatever is not told may be a length.
     is_oversized |= faults.len() >= FAULTS_MAX;
     Faults { all: faults, is_oversized }

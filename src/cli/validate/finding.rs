@@ -59,6 +59,7 @@ struct Document<'a> {
     files: usize,
     endpoints: usize,
     secrets: usize,
+    providers: usize,
     others: usize,
     findings: &'a [Finding],
 }
@@ -95,7 +96,7 @@ impl Findings {
             place: Some(object.manifest.locate(field)),
             level,
             kind: Some(object.kind_name.clone()),
-            namespace: Some(object.namespace.clone()),
+            namespace: Some(object.namespace.clone()).filter(|namespace| !namespace.is_empty()),
             name: Some(object.name.clone()).filter(|name| !name.is_empty()),
             field: Some(field.to_owned()).filter(|field| !field.is_empty()),
             reason,
@@ -116,6 +117,7 @@ impl Findings {
             let place = finding.place.map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
             let object = match (&finding.kind, &finding.namespace, &finding.name) {
                 (Some(kind), Some(namespace), Some(name)) => format!(" {kind} {namespace}/{name}:"),
+                (Some(kind), None, Some(name)) => format!(" {kind} {name}:"),
                 _ => String::new(),
             };
             // Many a message begins with the field.
@@ -130,6 +132,9 @@ impl Findings {
             counted(objects.endpoints().count(), "endpoint"),
             counted(objects.secrets().count(), "secret"),
         ];
+        if objects.providers().count() > 0 {
+            summary.push(counted(objects.providers().count(), "provider"));
+        }
         if objects.others > 0 {
             summary.push(format!("{} not looked at", counted(objects.others, "other object")));
         }
@@ -149,6 +154,7 @@ impl Findings {
             files,
             endpoints: objects.endpoints().count(),
             secrets: objects.secrets().count(),
+            providers: objects.providers().count(),
             others: objects.others,
             findings: &self.0,
         };

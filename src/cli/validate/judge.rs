@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use super::finding::{Findings, Level};
 use super::source::{Content, Object, Objects};
-use crate::api::{ConditionType, EndpointRef, Reason, WebhookEndpoint};
+use crate::api::{
+    ClusterWebhookProviderSpec, ConditionType, EndpointRef, Reason, WebhookEndpoint, is_cluster_provider,
+};
 use crate::metrics::Metrics;
 use crate::route::{
-    Claim, Handles, Problem, SecretState, SecretView, Settings, Source, Stream, Surroundings, Usage, compile,
-    wanted_path,
+    Claim, Handles, Problem, ProviderView, SecretState, SecretView, Settings, Source, Stream, Surroundings, Usage,
+    compile, wanted_path,
 };
+use crate::scheme::{Context, FaultKind, Scheme};
 use crate::secret::SecretData;
 
 /// An endpoint whose form is right.
@@ -24,9 +27,13 @@ struct Candidate<'a> {
 /// The Secrets of the files, by namespace and name; `None` where the form is wrong.
 type Secrets<'a> = BTreeMap<(&'a str, &'a str), Option<&'a SecretData>>;
 
+/// The providers of the files, by name; `None` where the form is wrong.
+type Providers<'a> = BTreeMap<&'a str, Option<&'a ClusterWebhookProviderSpec>>;
+
 /// The files as a compile sees them. Of streams nothing is known.
 struct World<'a> {
     secrets: &'a Secrets<'a>,
+    providers: &'a Providers<'a>,
     stream: &'a Stream,
 }
 
@@ -38,6 +45,14 @@ impl<'a> Surroundings<'a> for World<'a> {
             None => SecretState::Missing,
         };
         SecretView { state, kept: None }
+    }
+
+    fn provider(&self, name: &str) -> ProviderView<'a> {
+        match self.providers.get(name) {
+            Some(Some(provider)) => ProviderView::Found(provider),
+            Some(None) => ProviderView::Broken("its manifest is not valid"),
+            None => ProviderView::missing(name, self.providers.keys().copied()),
+        }
     }
 
     fn stream(&self, _: &str) -> &'a Stream {
@@ -66,11 +81,21 @@ pub(super) fn judge(objects: &Objects<'_>, settings: &Settings, requires_secrets
             ((object.namespace.as_str(), object.name.as_str()), data)
         })
         .collect();
+    let providers: Providers<'_> = objects
+        .providers()
+        .map(|object| {
+            let spec = if let Content::Provider(provider) = &object.content { Some(&provider.spec) } else { None };
+            (object.name.as_str(), spec)
+        })
+        .collect();
+    for object in objects.providers() {
+        judge_provider(object, findings);
+    }
     let mut candidates: Vec<Candidate<'_>> =
         objects.endpoints().filter_map(|object| candidate(object, settings)).collect();
     // In files all are of the same age; then the name decides who owns a path.
     candidates.sort_by(|a, b| a.endpoint.cmp(&b.endpoint));
-    let world = World { secrets: &secrets, stream: &Stream::Unread };
+    let world = World { secrets: &secrets, providers: &providers, stream: &Stream::Unread };
     let metrics = Metrics::default();
     for (index, candidate) in candidates.iter().enumerate() {
         let owner = candidates.iter().take(index).find(|other| {
@@ -80,6 +105,13 @@ pub(super) fn judge(objects: &Objects<'_>, settings: &Settings, requires_secrets
             tell_conflict(path, candidate, owner, findings);
         }
         for problem in problems(candidate, &world, settings, &metrics) {
+            let is_elsewhere = problem.field == "spec.provider"
+                && is_cluster_provider(&candidate.resource.spec.provider)
+                && !providers.contains_key(candidate.resource.spec.provider.as_str());
+            if is_elsewhere {
+                tell_provider_elsewhere(&problem, candidate, findings);
+                continue;
+            }
             tell(&problem, candidate, &secrets, requires_secrets, findings);
         }
     }
@@ -130,6 +162,27 @@ fn tell(
     });
     let level = if is_absent && !requires_secrets { Level::Note } else { Level::Error };
     findings.add(level, candidate.object, field, Some(reason.name()), message);
+}
+
+/// A provider that is not among the files may be in the cluster.
+fn tell_provider_elsewhere(problem: &Problem, candidate: &Candidate<'_>, findings: &mut Findings) {
+    let message =
+        format!("{}; only the files were looked at, so that the scheme and its keys were not judged", problem.message);
+    findings.add(Level::Note, candidate.object, &problem.field, Some(problem.reason.name()), &message);
+}
+
+/// What is wrong with a provider whoever uses it. What depends on an endpoint's parameters is judged with the endpoint.
+fn judge_provider(object: &Object<'_>, findings: &mut Findings) {
+    let Content::Provider(provider) = &object.content else { return };
+    let context = Context { parameters: &BTreeMap::new(), url: None, tolerance: None };
+    let faults = Scheme::compile(&provider.spec.verification, context).err().unwrap_or_default();
+    for fault in faults.into_iter().filter(|fault| fault.kind == FaultKind::Verification) {
+        let field = match fault.field.as_str() {
+            "" => "spec.verification".to_owned(),
+            field => format!("spec.verification.{field}"),
+        };
+        findings.add(Level::Error, object, &field, Some(Reason::Invalid.name()), &fault.message);
+    }
 }
 
 fn tell_conflict(path: &str, candidate: &Candidate<'_>, owner: &Candidate<'_>, findings: &mut Findings) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::Failure;
 use super::finding::{Findings, Level};
 use crate::api::manifest::{self, Manifest};
-use crate::api::{self, FieldError, Kind, WebhookEndpoint};
+use crate::api::{self, ClusterWebhookProvider, FieldError, Kind, WebhookEndpoint};
 use crate::secret::{SecretData, keys_of};
 
 /// A file's name for people, and its text.
@@ -18,12 +18,13 @@ pub(super) struct File {
     text: String,
 }
 
-/// An endpoint or a Secret in a file.
+/// An endpoint, a provider or a Secret in a file.
 pub(super) struct Object<'a> {
     pub(super) file: &'a str,
     pub(super) manifest: Manifest,
     pub(super) kind: Kind,
     pub(super) kind_name: String,
+    /// Empty for what has none.
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) content: Content,
@@ -33,6 +34,8 @@ pub(super) struct Object<'a> {
 pub(super) enum Content {
     /// An endpoint.
     Endpoint(Box<WebhookEndpoint>),
+    /// A provider.
+    Provider(Box<ClusterWebhookProvider>),
     /// A Secret.
     Secret(SecretData),
     /// None of jethook's business.
@@ -53,6 +56,11 @@ impl<'a> Objects<'a> {
     /// The endpoints.
     pub(super) fn endpoints(&self) -> impl Iterator<Item = &Object<'a>> {
         self.all.iter().filter(|object| object.kind == Kind::WebhookEndpoint)
+    }
+
+    /// The providers.
+    pub(super) fn providers(&self) -> impl Iterator<Item = &Object<'a>> {
+        self.all.iter().filter(|object| object.kind == Kind::ClusterWebhookProvider)
     }
 
     /// The Secrets.
@@ -121,7 +129,7 @@ pub(super) fn objects<'a>(files: &'a [File], findings: &mut Findings) -> Objects
             let object = object(name, manifest, findings);
             match object.content {
                 Content::Other => objects.others += 1,
-                Content::Endpoint(_) | Content::Secret(_) | Content::Broken => {
+                Content::Endpoint(_) | Content::Provider(_) | Content::Secret(_) | Content::Broken => {
                     tell_if_twice(&objects, &object, findings);
                     objects.all.push(object);
                 }
@@ -144,7 +152,10 @@ fn object<'a>(file: &'a str, manifest: Manifest, findings: &mut Findings) -> Obj
         file,
         kind,
         kind_name: text("/kind"),
-        namespace: namespace.unwrap_or_else(|| "default".to_owned()),
+        namespace: match kind {
+            Kind::ClusterWebhookProvider => String::new(),
+            Kind::WebhookEndpoint | Kind::Secret | Kind::Other => namespace.unwrap_or_else(|| "default".to_owned()),
+        },
         name: text("/metadata/name"),
         content,
         manifest,
@@ -158,6 +169,9 @@ fn object<'a>(file: &'a str, manifest: Manifest, findings: &mut Findings) -> Obj
 fn content(kind: Kind, value: &Value) -> Result<Content, Vec<FieldError>> {
     if kind == Kind::WebhookEndpoint {
         return Ok(Content::Endpoint(Box::new(api::endpoint(value)?)));
+    }
+    if kind == Kind::ClusterWebhookProvider {
+        return Ok(Content::Provider(Box::new(api::provider(value)?)));
     }
     let faults = api::validate(value);
     if !faults.is_empty() {

@@ -114,6 +114,7 @@ impl Bench {
             },
             secret_grace: Duration::ZERO,
             allows_memory_storage: false,
+            reads_cluster_providers: false,
         };
         change(&mut settings);
         let metrics = Arc::<Metrics>::default();

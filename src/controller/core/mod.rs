@@ -9,18 +9,25 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::claims::Claims;
 use super::entry::Entry;
 use super::index::{Index, NamedKey};
-use super::status::{self, Told};
+use super::status::{self, Spread, Told};
 use super::world::{Shift, World};
-use crate::api::{ConditionStatus, ConditionType, Reason, WebhookEndpoint, WebhookEndpointStatus};
+use crate::api::{
+    ClusterWebhookProviderSpec, ConditionStatus, ConditionType, Reason, WebhookEndpoint, WebhookEndpointStatus,
+    is_cluster_provider,
+};
 use crate::metrics::Metrics;
-use crate::route::{self, Compiled, EndpointRef, Route, Table};
+use crate::replicas::{Digest, Mark, Roster};
+use crate::route::{self, Compiled, EndpointRef, Latch, Route, Table};
 pub use crate::secret::SecretData;
 use crate::stream::{View, Wanted};
+
+/// For so long it is not told that some replica does not serve a route yet.
+const SPREAD_QUIETLY: SignedDuration = SignedDuration::from_millis(500);
 
 /// What a source tells the controller.
 #[expect(clippy::large_enum_variant, reason = "nearly every update is of the largest variant")]
@@ -36,11 +43,20 @@ pub enum Update {
     Secret(SecretRef, Option<SecretData>),
     /// The named Secrets of the first list of endpoints have all been read (or found missing) once.
     SecretsRead,
+    /// A provider that the cluster defines is new, changed, or gone.
+    Provider(String, Option<ClusterProvider>),
+    /// These are all providers that the cluster defines (after a list).
+    Providers(BTreeMap<String, ClusterProvider>),
     /// NATS and its streams.
     View(Arc<View>),
     /// Whether this replica holds the Lease.
     Leading(bool),
+    /// The other replicas and what they serve.
+    Replicas(Arc<Roster>),
 }
+
+/// A provider that the cluster defines, or why it does not parse.
+pub type ClusterProvider = Result<Arc<ClusterWebhookProviderSpec>, String>;
 
 /// An endpoint as a source saw it.
 #[derive(Clone, Debug)]
@@ -121,6 +137,8 @@ pub struct Settings {
     pub secret_grace: Duration,
     /// Whether streams may be held in memory.
     pub allows_memory_storage: bool,
+    /// Whether the providers that the cluster defines are read.
+    pub reads_cluster_providers: bool,
 }
 
 /// The snapshot, and what was made of it. An update costs what it touches: the endpoint, the rivals for its path, the
@@ -134,12 +152,19 @@ pub struct Core {
     index: Index,
     world: World,
     routes: HashMap<String, Arc<Route>>,
+    /// By stream: whether it answers, as all its endpoints see it.
+    latches: HashMap<String, Arc<Latch>>,
     /// Endpoints to compile.
     dirty: BTreeSet<EndpointRef>,
     /// Endpoints whose status may differ.
     stale: BTreeSet<EndpointRef>,
     /// Keys whose value changed.
     rotated: BTreeSet<NamedKey>,
+    /// What this replica serves.
+    digest: Digest,
+    roster: Arc<Roster>,
+    /// Endpoints that some replica may not serve yet.
+    spreading: BTreeSet<EndpointRef>,
     is_leading: bool,
     has_endpoints: bool,
     has_secrets: bool,
@@ -152,16 +177,20 @@ impl Core {
     #[must_use]
     pub fn new(settings: Settings, metrics: Arc<Metrics>, now: Timestamp) -> Self {
         Self {
-            world: World::new(now, settings.secret_grace, settings.allows_memory_storage),
+            world: World::new(now, &settings),
             settings,
             metrics,
             entries: HashMap::new(),
             claims: Claims::default(),
             index: Index::default(),
             routes: HashMap::new(),
+            latches: HashMap::new(),
             dirty: BTreeSet::new(),
             stale: BTreeSet::new(),
             rotated: BTreeSet::new(),
+            digest: Digest::default(),
+            roster: Arc::default(),
+            spreading: BTreeSet::new(),
             is_leading: false,
             has_endpoints: false,
             has_secrets: false,
@@ -170,16 +199,24 @@ impl Core {
         }
     }
 
-    /// Whether the first full list of endpoints and their Secrets has come in.
+    /// Whether the first full list of endpoints, their Secrets and the cluster's providers has come in.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.has_endpoints && self.has_secrets
+        self.has_endpoints && self.has_secrets && self.world.has_providers()
     }
 
     /// When time alone changes something: a grace that ends, NATS that has been away for long.
     #[must_use]
     pub fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
-        self.world.wakes_at(now)
+        let since = self.spreading.iter().filter_map(|endpoint| self.entries.get(endpoint)?.spreading_since);
+        let spread = since.filter_map(|since| since.saturating_add(SPREAD_QUIETLY).ok()).filter(|at| *at > now).min();
+        self.world.wakes_at(now).into_iter().chain(spread).min()
+    }
+
+    /// What this replica serves, once its first full table is made.
+    #[must_use]
+    pub fn digest(&self) -> Option<Arc<Digest>> {
+        self.is_complete().then(|| Arc::new(self.digest.clone()))
     }
 
     /// Takes in what a source tells. Nothing is compiled before [`Self::settle`].
@@ -204,6 +241,16 @@ impl Core {
                 self.is_table_changed |= !self.has_secrets;
                 self.has_secrets = true;
             }
+            Update::Provider(name, provider) => {
+                let changed = self.world.set_provider(name, provider);
+                self.touch_providers(&changed, false);
+            }
+            Update::Providers(all) => {
+                let is_first = !self.world.has_providers();
+                self.is_table_changed |= is_first;
+                let changed = self.world.set_providers(all);
+                self.touch_providers(&changed, is_first);
+            }
             Update::View(view) => self.set_view(view),
             Update::Leading(is_leading) => {
                 if is_leading && !self.is_leading {
@@ -211,6 +258,10 @@ impl Core {
                     self.stale.extend(self.entries.keys().cloned());
                 }
                 self.is_leading = is_leading;
+            }
+            Update::Replicas(roster) => {
+                self.roster = roster;
+                self.stale.extend(self.spreading.iter().cloned());
             }
         }
     }
@@ -243,6 +294,7 @@ impl Core {
             round.wanted = Some(wanted);
             for stream in gone {
                 self.world.forget_stream(&stream);
+                self.latches.remove(&stream);
             }
         }
         if self.is_complete() {
@@ -305,6 +357,8 @@ impl Core {
         self.index.rename(endpoint, &entry.named, &BTreeSet::new());
         self.index.retarget(endpoint, &entry.targets, &[]);
         self.withdraw(endpoint, entry.served.as_deref());
+        entry.mark.into_iter().for_each(|mark| self.digest.toggle(mark));
+        self.spreading.remove(endpoint);
         self.dirty.remove(endpoint);
         self.stale.remove(endpoint);
         self.metrics.endpoint_gone(endpoint, now);
@@ -335,6 +389,21 @@ impl Core {
         }
     }
 
+    /// Has the endpoints that use one of these providers compiled again, and those whose provider is still not there: a
+    /// name near to it may be.
+    fn touch_providers(&mut self, changed: &BTreeSet<String>, is_first: bool) {
+        if changed.is_empty() && !is_first {
+            return;
+        }
+        for (endpoint, entry) in &self.entries {
+            let Ok(resource) = &entry.observed.resource else { continue };
+            let provider = &resource.spec.provider;
+            if changed.contains(provider) || (is_cluster_provider(provider) && !self.world.has_provider(provider)) {
+                self.dirty.insert(endpoint.clone());
+            }
+        }
+    }
+
     fn compile(&mut self, endpoint: &EndpointRef) {
         let Some(entry) = self.entries.get_mut(endpoint) else { return };
         let standing = entry.standing.clone();
@@ -345,12 +414,22 @@ impl Core {
         (entry.problems, entry.facts) = (problems, facts);
         let is_new_target = entry.targets != targets;
         let before = std::mem::replace(&mut entry.targets, targets.clone());
+        let stream = entry.facts.stream.clone();
         let path = route.as_ref().map(|route| route.path.clone());
+        let Observed { uid, generation, .. } = &entry.observed;
+        let mark = route.as_ref().map(|route| Mark::new(uid, *generation, &route.path, route.state.name()));
+        if mark != entry.mark {
+            entry.mark.into_iter().chain(mark).for_each(|mark| self.digest.toggle(mark));
+            entry.mark = mark;
+        }
         let served = std::mem::replace(&mut entry.served, path.clone());
         if served != path {
             self.withdraw(endpoint, served.as_deref());
         }
         if let (Some(path), Some(route)) = (path, route) {
+            if let Some(stream) = stream {
+                route.usage.gate.join(self.latches.entry(stream).or_default());
+            }
             self.routes.insert(path, Arc::new(route));
             self.is_table_changed = true;
         }
@@ -375,12 +454,50 @@ impl Core {
         }
     }
 
+    /// On which replicas an endpoint is served; once all of them do, that holds for its generation and path.
+    fn spread(&mut self, endpoint: &EndpointRef, now: Timestamp) -> Spread {
+        let Some(entry) = self.entries.get_mut(endpoint) else { return Spread::All };
+        let (Some(mark), Some(path)) = (entry.mark, &entry.served) else {
+            self.spreading.remove(endpoint);
+            return Spread::All;
+        };
+        let generation = entry.observed.generation;
+        let is_known = entry.spread.as_ref().is_some_and(|(known, at)| (*known, at) == (generation, path));
+        let is_told = || entry.told.last().is_some_and(|status| status::is_programmed(status, generation, path));
+        let others = &self.roster.others;
+        let agreeing = others.iter().filter(|other| self.digest.agrees(other, mark)).count();
+        if is_known || is_told() || (self.roster.is_settled && agreeing == others.len()) {
+            entry.spread = Some((generation, path.clone()));
+            entry.spreading_since = None;
+            self.spreading.remove(endpoint);
+            return Spread::All;
+        }
+        entry.spreading_since.get_or_insert(now);
+        self.spreading.insert(endpoint.clone());
+        if agreeing == others.len() {
+            return Spread::Unheard;
+        }
+        Spread::Some { serving: agreeing + 1, of: others.len() + 1 }
+    }
+
     /// Computes the statuses that may differ; whoever leads reports those that do.
     fn tell(&mut self, now: Timestamp, round: &mut Round) {
         let rotated = std::mem::take(&mut self.rotated);
         let mut rest = Vec::new();
+        let overdue = self.spreading.iter().filter(|endpoint| {
+            let since = self.entries.get(*endpoint).and_then(|entry| entry.spreading_since);
+            since.is_some_and(|since| now.duration_since(since) >= SPREAD_QUIETLY)
+        });
+        self.stale.extend(overdue.cloned().collect::<Vec<_>>());
         for endpoint in std::mem::take(&mut self.stale) {
+            let spread = self.spread(&endpoint, now);
             let Some(entry) = self.entries.get_mut(&endpoint) else { continue };
+            // The others are nearly always there before a status could be written.
+            if spread != Spread::All
+                && entry.spreading_since.is_none_or(|since| now.duration_since(since) < SPREAD_QUIETLY)
+            {
+                continue;
+            }
             let before = entry.told.last();
             let told = Told {
                 generation: entry.observed.generation,
@@ -388,6 +505,7 @@ impl Core {
                 facts: &entry.facts,
                 away_since: self.away_since,
                 before,
+                spread,
             };
             let status = status::status(told, now);
             self.metrics.set_ready(&endpoint, status::is_ready(&status));

@@ -448,3 +448,141 @@ fn an_update_touches_what_depends_on_it_and_no_more() {
         assert_eq!(is_kept, n != 7, "e{n}");
     }
 }
+
+fn roster(others: &[&Bench]) -> Update {
+    let others = others.iter().map(|bench| bench.core.digest().unwrap()).collect();
+    Update::Replicas(Arc::new(Roster { is_settled: true, others }))
+}
+
+#[test]
+fn programmed_means_that_every_replica_serves_the_route() {
+    let mut other = Bench::running(vec![]);
+    let mut bench = Bench::running(vec![]);
+    bench.tell([roster(&[&other])]);
+    let round = bench.tell([Update::Endpoint(observed("a", 1, json!({})))]);
+    assert!(round.reports.is_empty(), "the other one is nearly always there in time");
+    let round = bench.wait(1);
+    assert_eq!(ready(&round, "a"), ("False", "Pending"));
+    let message = &status::find(report(&round, "a"), ConditionType::Ready).unwrap().message;
+    assert!(message.contains("1 of 2 replicas"), "{message}");
+    other.tell([Update::Endpoint(observed("a", 1, json!({})))]);
+    let round = bench.tell([roster(&[&other])]);
+    assert_eq!(ready(&round, "a"), ("True", "Ready"));
+    // One more that lags behind is no news; it is not ready before it has the full table.
+    assert!(bench.tell([roster(&[&other, &Bench::running(vec![])])]).reports.is_empty());
+    assert!(bench.wait(30).reports.is_empty());
+}
+
+#[test]
+fn a_replica_that_is_in_time_costs_no_second_write() {
+    let mut other = Bench::running(vec![]);
+    let mut bench = Bench::running(vec![]);
+    bench.tell([roster(&[&other])]);
+    bench.tell([Update::Endpoint(observed("a", 1, json!({})))]);
+    other.tell([Update::Endpoint(observed("a", 1, json!({})))]);
+    assert_eq!(ready(&bench.tell([roster(&[&other])]), "a"), ("True", "Ready"));
+    assert!(bench.wait(10).reports.is_empty());
+}
+
+#[test]
+fn a_replica_that_serves_it_otherwise_does_not_serve_it() {
+    let mut other = Bench::running(vec![observed("a", 1, json!({}))]);
+    let mut bench = Bench::running(vec![observed("a", 1, json!({}))]);
+    bench.tell([roster(&[&other])]);
+    bench.tell([Update::Endpoint(Observed { generation: 2, ..observed("a", 1, json!({"path": "/shop/b"})) })]);
+    assert_eq!(ready(&bench.wait(1), "a"), ("False", "Pending"));
+    // It has the new spec, and no key to serve it with.
+    other.tell([
+        Update::Endpoint(Observed { generation: 2, ..observed("a", 1, json!({"path": "/shop/b"})) }),
+        Update::Secret(secret_ref("hook"), None),
+    ]);
+    assert!(bench.tell([roster(&[&other])]).reports.is_empty());
+    other.tell([Update::Secret(secret_ref("hook"), Some(data("1", &[("secret", CANARY)])))]);
+    assert_eq!(ready(&bench.tell([roster(&[&other])]), "a"), ("True", "Ready"));
+}
+
+#[test]
+fn until_the_others_were_heard_nothing_new_is_programmed_and_nothing_old_is_taken_back() {
+    let unheard = || Update::Replicas(Arc::new(Roster { is_settled: false, others: Vec::new() }));
+    let mut before = Bench::new();
+    let status = report(&before.start(vec![observed("old", 1, json!({}))]), "old").clone();
+    let mut bench = Bench::new();
+    bench.tell([unheard()]);
+    let found = Observed { status: Some(status), ..observed("old", 1, json!({})) };
+    let round = bench.start(vec![found, observed("new", 1, json!({}))]);
+    assert!(round.reports.is_empty());
+    let round = bench.wait(1);
+    assert_eq!(round.reports.len(), 1);
+    assert_eq!(ready(&round, "new"), ("False", "Pending"));
+    assert_eq!(ready(&bench.tell([roster(&[])]), "new"), ("True", "Ready"));
+}
+
+#[test]
+fn two_writers_that_see_the_same_say_the_same() {
+    let mut one = Bench::new();
+    let status = report(&one.start(vec![observed("a", 1, json!({}))]), "a").clone();
+    let mut two = Bench::new();
+    let found = Observed { status: Some(status.clone()), ..observed("a", 1, json!({})) };
+    assert!(two.start(vec![found.clone()]).reports.is_empty());
+    for bench in [&mut one, &mut two] {
+        assert!(bench.tell([Update::Endpoint(found.clone())]).reports.is_empty());
+        assert!(bench.wait(60).reports.is_empty());
+    }
+}
+
+#[test]
+fn a_stream_that_does_not_answer_one_endpoint_is_away_for_all_of_its_endpoints() {
+    let target = json!({"target": {"stream": "OTHER", "subject": "webhooks.shop.c"}});
+    let endpoints = vec![observed("a", 1, json!({})), observed("b", 1, json!({})), observed("c", 1, target)];
+    let mut bench = Bench::running(endpoints);
+    let gate = |bench: &Bench, path: &str| Arc::clone(&bench.table.routes[path].usage);
+    let (a, b, c) = (gate(&bench, "/shop/a"), gate(&bench, "/shop/b"), gate(&bench, "/shop/c"));
+    (0..3).for_each(|_| a.gate.unanswered(a.gate.pass(0).unwrap(), 0));
+    assert!(b.gate.is_away() && !c.gate.is_away());
+    // One that comes meanwhile, or is compiled again, knows it, too.
+    bench.tell([Update::Endpoint(observed("d", 1, json!({}))), Update::EndpointGone(named("a"))]);
+    assert!(gate(&bench, "/shop/d").gate.is_away());
+    b.gate.answered();
+    assert!(!gate(&bench, "/shop/d").gate.is_away());
+}
+
+#[test]
+fn nothing_is_served_before_the_clusters_providers_were_listed() {
+    let mut bench = Bench::with(|settings| settings.reads_cluster_providers = true);
+    let own = json!({"provider": "acme.example.com", "verification": null});
+    bench.start(vec![observed("a", 1, own), observed("b", 1, json!({}))]);
+    assert!(!bench.table.is_complete);
+    let round = bench.tell([Update::Providers(BTreeMap::new())]);
+    assert!(bench.table.is_complete, "none at all is a full list, too");
+    assert_eq!(ready(&round, "a"), ("False", "UnknownProvider"));
+    assert_eq!(bench.route("/shop/b"), Some(("b", "open")));
+}
+
+#[test]
+fn a_changed_provider_recompiles_the_endpoints_that_use_it_alone() {
+    let provider = |header: &str| -> ClusterProvider {
+        let verification = json!({"token": {"from": [format!("header:{header}")]}});
+        Ok(Arc::new(serde_json::from_value(json!({"verification": verification})).unwrap()))
+    };
+    let own = |name: &str| json!({"provider": name, "verification": null});
+    let mut bench = Bench::with(|settings| settings.reads_cluster_providers = true);
+    bench.tell([Update::Providers(BTreeMap::from([
+        ("a.example.com".to_owned(), provider("X-A")),
+        ("b.example.com".to_owned(), provider("X-B")),
+    ]))]);
+    bench.start(vec![observed("a", 1, own("a.example.com")), observed("b", 1, own("b.example.com"))]);
+    let routes = |bench: &Bench| ["/shop/a", "/shop/b"].map(|path| Arc::clone(&bench.table.routes[path]));
+    let before = routes(&bench);
+    bench.tell([Update::Provider("a.example.com".to_owned(), Some(provider("X-C")))]);
+    let after = routes(&bench);
+    assert!(!Arc::ptr_eq(&before[0], &after[0]) && Arc::ptr_eq(&before[1], &after[1]));
+    let round = bench.tell([Update::Provider("a.example.com".to_owned(), Some(Err("spec: torn".to_owned())))]);
+    assert_eq!(ready(&round, "a"), ("False", "Invalid"));
+    assert_eq!(bench.route("/shop/a"), Some(("a", "closed")));
+    let round = bench.tell([Update::Provider("a.example.com".to_owned(), None)]);
+    assert_eq!(ready(&round, "a"), ("False", "UnknownProvider"));
+    let message = &report(&round, "a").conditions[0].message;
+    assert!(message.contains("did you mean \"b.example.com\"?"), "{message}");
+    let round = bench.tell([Update::Provider("a.example.com".to_owned(), Some(provider("X-A")))]);
+    assert_eq!(ready(&round, "a"), ("True", "Ready"));
+}

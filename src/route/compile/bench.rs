@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::keys::SecretState;
 use super::*;
+use crate::api::ClusterWebhookProviderSpec;
 use crate::config::PolicyConfig;
 use crate::secret::{Secret, SecretData};
 use crate::stream::{Discard, Retention, Storage, StreamFacts, StreamState};
@@ -17,6 +18,8 @@ pub(super) struct Around {
     pub(super) secret: Option<SecretData>,
     pub(super) is_read: bool,
     pub(super) kept: BTreeMap<String, (Secret, String)>,
+    /// The cluster's `acme.example.com`, once providers were listed.
+    pub(super) provider: Option<Result<ClusterWebhookProviderSpec, String>>,
     pub(super) stream: Stream,
     pub(super) max_payload: Option<u64>,
 }
@@ -32,6 +35,7 @@ impl Around {
             secret: Some(secret),
             is_read: true,
             kept: BTreeMap::new(),
+            provider: None,
             stream: stream(|_| {}),
             max_payload: Some(1 << 20),
         }
@@ -48,6 +52,16 @@ impl<'a> Surroundings<'a> for &'a Around {
             _ => SecretState::Missing,
         };
         SecretView { state, kept: Some(&around.kept) }
+    }
+
+    fn provider(&self, name: &str) -> ProviderView<'a> {
+        let around: &'a Around = self;
+        match &around.provider {
+            None => ProviderView::Unread,
+            Some(Err(fault)) => ProviderView::Broken(fault),
+            Some(Ok(spec)) if name == "acme.example.com" => ProviderView::Found(spec),
+            Some(Ok(_)) => ProviderView::missing(name, ["acme.example.com"].into_iter()),
+        }
     }
 
     fn stream(&self, _: &str) -> &'a Stream {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod cluster_tests;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
@@ -16,8 +18,8 @@ use super::limit::{self, RateLimit};
 use super::plan::{self, Parts};
 use super::target::{Ask, HEADER_ROOM_BYTES, judge_target};
 use super::{
-    BodyLimits, EndpointRef, KeyName, Policy, Problem, Route, SecretView, Serving, State, Stream, Usage, check_path,
-    verification,
+    BodyLimits, EndpointRef, KeyName, Policy, Problem, ProviderView, Route, SecretView, Serving, State, Stream, Usage,
+    check_path, verification,
 };
 use crate::api::{ConditionType, Reason, SecretInUse, WebhookEndpointSpec};
 use crate::event::{LargeBodyPlan, MessagePlan, MessageSpec, SubjectTemplate};
@@ -80,6 +82,8 @@ pub enum Claim<'a> {
 pub trait Surroundings<'a> {
     /// A Secret of a namespace.
     fn secret(&self, namespace: &str, name: &str) -> SecretView<'a>;
+    /// A provider that the cluster defines.
+    fn provider(&self, name: &str) -> ProviderView<'a>;
     /// A stream.
     fn stream(&self, name: &str) -> &'a Stream;
     /// The other streams that capture a subject filter which its own stream does not capture.
@@ -219,7 +223,7 @@ pub fn compile<'a>(
     check_name(source.endpoint, &mut problems);
     let path = path(claim, source.endpoint, &mut problems);
     let url = path.and_then(|path| Some(format!("{}{path}", settings.public_url.as_deref()?)));
-    let verification = verification::verification(source.spec, settings, &mut problems);
+    let verification = verification::verification(source.spec, surroundings, settings, &mut problems);
     let scheme =
         verification.and_then(|verification| verification::scheme(source, verification, url.as_deref(), &mut problems));
     if let (Some(path), Some(scheme)) = (path, &scheme) {

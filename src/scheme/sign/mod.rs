@@ -264,6 +264,8 @@ impl Signer<'_> {
             });
             let text = match texts {
                 Some(template) => self.accepted_text(template)?.unwrap_or_default(),
+                // Where any value will do, one that is there stays.
+                None if claims.pointer(pointer).is_some() => continue,
                 None => "1".to_owned(),
             };
             request::set_json(&mut claims, &request::pointer_names(pointer)?, text.into())?;

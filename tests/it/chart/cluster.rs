@@ -33,7 +33,8 @@ impl Cluster {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let (server, _) = STARTED.get_or_init(start);
         let cluster = Self { server, _turn: turn };
-        cluster.kubectl(&["delete", "--ignore-not-found", "crd", "webhookendpoints.jethook.dev"], "").ok();
+        let crds = ["webhookendpoints.jethook.dev", "clusterwebhookproviders.jethook.dev"];
+        cluster.kubectl(&[&["delete", "--ignore-not-found", "crd"], &crds[..]].concat(), "").ok();
         let roles = ["jethook-view", "jethook-edit", "jethook-admin"];
         cluster.kubectl(&[&["delete", "--ignore-not-found", "clusterrole"], &roles[..]].concat(), "").ok();
         cluster
@@ -57,7 +58,7 @@ impl Cluster {
     /// Installs the CRDs as an admin does without the chart.
     #[track_caller]
     pub fn crds(&self) {
-        let folder = root().join("crds/webhookendpoints.jethook.dev.yaml");
+        let folder = root().join("crds");
         self.kubectl(&["apply", "--server-side", "-f", folder.to_str().unwrap()], "").ok();
         self.established();
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jethook::controller::kube::RIGHTS;
+use jethook::controller::kube::{RIGHTS, RightScope};
 use serde_json::{Value, json};
 
 use super::render::{objects, rendered, texts};
@@ -60,13 +60,15 @@ pub fn asked(audit: &[Value], user: &str) -> (BTreeSet<Right>, BTreeSet<Right>) 
 /// The roles of a render grant what the operator says it needs.
 #[test]
 fn the_roles_are_those_that_the_operator_asks_for() {
-    let needed = |is_get_alone: bool| -> BTreeSet<_> {
-        let rights = RIGHTS.iter().flat_map(|needed| needed.verbs.iter().map(move |verb| (needed, *verb)));
+    let needed = |is_get_alone: bool, reads_providers: bool| -> BTreeSet<_> {
+        let rights = RIGHTS.iter().filter(|needed| reads_providers || needed.scope != RightScope::Cluster);
+        let rights = rights.flat_map(|needed| needed.verbs.iter().map(move |verb| (needed, *verb)));
         let rights = rights.filter(|(needed, verb)| !(is_get_alone && needed.resource == "secrets" && *verb != "get"));
         rights.map(|(needed, verb)| right(needed.group, needed.resource, verb)).collect()
     };
-    assert_eq!(granted(&objects(rendered("minimal")), "jethook"), needed(false));
-    assert_eq!(granted(&objects(rendered("namespaces")), "jethook"), needed(true));
+    assert_eq!(granted(&objects(rendered("minimal")), "jethook"), needed(false, true));
+    assert_eq!(granted(&objects(rendered("namespaces")), "jethook"), needed(true, false));
+    assert_eq!(granted(&objects(rendered("tenants")), "jethook"), needed(false, true));
     // Where it asks no cluster, or another one, it needs nothing here.
     assert!(granted(&objects(rendered("files")), "jethook").is_empty());
     assert!(granted(&objects(rendered("remote")), "default").is_empty());

@@ -131,6 +131,7 @@ pub const FLAGS: &[(&str, &str)] = &[
         "--watch-namespaces",
         "replicas::only_the_watched_namespaces_are_served_and_one_that_is_forbidden_holds_nothing_up",
     ),
+    ("--cluster-providers", "cluster_providers::the_flag_decides_whether_they_are_read"),
     ("--endpoint-selector", "replicas::operators_with_different_selectors_leave_each_others_endpoints_alone"),
     ("--lease-name", "replicas::the_lease_has_the_name_and_the_namespace_that_the_flags_give"),
     ("--lease-namespace", "replicas::the_lease_has_the_name_and_the_namespace_that_the_flags_give"),

@@ -16,6 +16,7 @@ use jethook::config::SourceConfig;
 use jethook::controller::kube::{Cluster, RIGHTS, RightScope, connect};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -238,12 +239,13 @@ impl Apiserver {
         })
     }
 
-    /// Installs the CRD and gives the operator its rights.
+    /// Installs the CRDs and gives the operator its rights.
     fn prepare(&self) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let client = self.client("admin").await.client;
-            install_crd(&client).await;
+            install_crd(&client, jethook::api::crd()).await;
+            install_crd(&client, jethook::api::provider_crd()).await;
             let rules = RIGHTS.iter().map(rule).collect();
             let role = ClusterRole { metadata: named("operator"), rules: Some(rules), ..ClusterRole::default() };
             Api::all(client.clone()).create(&PostParams::default(), &role).await.unwrap();
@@ -300,10 +302,7 @@ impl Apiserver {
     }
 }
 
-async fn install_crd(client: &kube::Client) {
-    use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-
-    let crd = jethook::api::crd();
+async fn install_crd(client: &kube::Client, crd: CustomResourceDefinition) {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let name = crd.metadata.name.clone().unwrap();
     apply(&api, &name, &crd).await;

@@ -58,7 +58,7 @@ impl Sender {
         format!(r#"{{"type":"push","ref":"refs/heads/main","delivery":"{id}"}}"#)
     }
 
-    fn request(&self, id: &str) -> Request {
+    pub fn request(&self, id: &str) -> Request {
         match self {
             Self::Github { path, key } => sign::github(path, key, "push", id, Self::body(id)),
             Self::Standard { path, key } => sign::standard(path, key, id, sign::now(), Self::body(id)),

@@ -125,7 +125,9 @@ impl Stage {
     #[track_caller]
     pub fn put(&self, mut resource: Value) {
         let (kind, name) = (resource["kind"].as_str().unwrap().to_owned(), name_of(&resource));
-        resource["metadata"]["namespace"] = json!(self.namespace);
+        if kind != "ClusterWebhookProvider" {
+            resource["metadata"]["namespace"] = json!(self.namespace);
+        }
         match &self.source {
             Source::Files { folder, .. } => {
                 // Whole or not at all, as an admin's tools would put it there.
@@ -289,6 +291,7 @@ impl Stage {
     }
 
     /// All that users are told of the stage's endpoints: statuses, and in a cluster the Events.
+    #[allow(dead_code, reason = "for the attack suite")]
     pub fn told(&self) -> String {
         match &self.source {
             Source::Files { admin, .. } => {
@@ -322,6 +325,7 @@ impl Stage {
 
     fn url(&self, kind: &str, name: &str) -> String {
         let (group, plural) = match kind {
+            "ClusterWebhookProvider" => return format!("/apis/jethook.dev/v1alpha1/clusterwebhookproviders/{name}"),
             "WebhookEndpoint" => ("apis/jethook.dev/v1alpha1", "webhookendpoints"),
             "Secret" => ("api/v1", "secrets"),
             "Lease" => ("apis/coordination.k8s.io/v1", "leases"),

@@ -17,6 +17,7 @@ const item = {
 
 export const example = {
   secret: "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+  signed: ["7914073381342284", "OracleMerchant", "Order-1", "AUTHORISATION"],
   body: JSON.stringify({ live: "false", notificationItems: [{ NotificationRequestItem: item }] }),
 };
 

@@ -1,6 +1,6 @@
 import { WebhookSignatureValidator } from "mercadopago";
 
-export const example = { secret: "oracle mercado pago secret", event: "payment.updated", id: "bb56a2f1-0000-4000-8000-000000000001" };
+export const example = { secret: "oracle mercado pago secret", event: "payment.updated", id: "bb56a2f1-0000-4000-8000-000000000001", altered: "header:x-request-id" };
 
 export function verify({ url, headers, secret }) {
   WebhookSignatureValidator.validate({

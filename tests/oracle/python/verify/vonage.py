@@ -2,7 +2,7 @@
 
 from vonage_jwt.verify_jwt import verify_signature
 
-EXAMPLE = {"secret": "oracle vonage signature secret, 32 bytes and more", "event": "delivered"}
+EXAMPLE = {"secret": "oracle vonage signature secret, 32 bytes and more", "event": "delivered", "altered": "header:authorization"}
 
 
 def verify(request):
