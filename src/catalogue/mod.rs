@@ -170,5 +170,8 @@ token = { from = ["header:X-Token"] }
         assert_eq!(nearest("Stripe"), Some("stripe"));
         assert_eq!(nearest("salesforce-outbund"), Some("salesforce-outbound"));
         assert_eq!(nearest("something-else"), None);
+        let began = std::time::Instant::now();
+        assert_eq!(nearest(&"github".repeat(50_000)), None);
+        assert!(began.elapsed() < std::time::Duration::from_secs(1), "{:?}", began.elapsed());
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderName, HeaderValue};
-use jethook::catalogue;
-use jethook::scheme::{Context, Draft, Keyring, Scheme};
+use jethook::scheme::{Draft, Keyring, Rejection, Scheme, Verdict};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -26,23 +25,18 @@ const LISTED: [&str; 5] = ["hmac", "hash", "publicKey", "token", "jwt"];
 /// Every vector that is a delivery and whose keys are at hand.
 pub fn deliveries() -> Vec<Entry> {
     let vectors = all().into_iter().filter(|vector| !vector.expect.handshake);
-    let entries = vectors.map(Entry::new);
-    // Keys that are fetched are not at hand here; what a forger can do with them is tried in `tests/it/keys.rs`.
-    let entries: Vec<Entry> = entries.filter(|entry| !entry.fetches_keys()).collect();
+    let is_delivery = |entry: &Entry| entry.scheme.greet(&entry.keys, &entry.request.delivery()).is_none();
+    let entries: Vec<Entry> = vectors.map(Entry::new).filter(is_delivery).collect();
     assert!(entries.len() > 30, "{}", entries.len());
     entries
 }
 
 impl Entry {
     fn new(vector: Vector) -> Self {
-        let spec = serde_json::to_value(&catalogue::find(&vector.provider).unwrap().verification).unwrap();
+        let spec = serde_json::to_value(vector.verification()).unwrap();
         let scheme = vector.scheme();
         let (keys, request) = (vector.keyring(&scheme), vector.request());
         Self { vector, spec, scheme, keys, request }
-    }
-
-    fn fetches_keys(&self) -> bool {
-        self.spec["keys"].as_object().into_iter().flatten().any(|(_, key)| key.get("fetch").is_some())
     }
 
     /// The value of a key with this use, the first that is given.
@@ -54,7 +48,9 @@ impl Entry {
     pub fn family(&self, name: &str) -> Option<&Value> {
         let family = self.spec.get(name)?;
         let key = family["key"].as_str().unwrap_or("signing");
-        let is_published = self.spec["keys"][key].as_object().is_some_and(|key| key.contains_key("constant"));
+        let is_published = self.spec["keys"][key]
+            .as_object()
+            .is_some_and(|key| ["constant", "fetch", "x5c"].iter().any(|name| key.contains_key(*name)));
         (is_published || self.secrets(key).next().is_some()).then_some(family)
     }
 
@@ -111,16 +107,30 @@ impl Entry {
         prefixes
     }
 
-    /// The same delivery signed anew for a URL and a time, with none of its keys changed; `None` where the private half of
-    /// its key is not at hand.
+    /// Verifies with the keys of the vector, fetched ones included.
+    pub fn verify(&self, request: &Request, now: Timestamp) -> Result<Verdict, Rejection> {
+        self.vector.verify(&self.scheme, &self.keys, &request.delivery(), now)
+    }
+
+    /// Whether the signed text, or what is required, holds a part of the URL.
+    pub fn reads_url(&self) -> bool {
+        let text = self.spec.to_string();
+        ["url", "path}", "host", "Query", "querySorted", "@target", "@path", "request-target"]
+            .iter()
+            .any(|part| text.contains(part))
+    }
+
+    /// Whether its keys come by a URL or with the delivery.
+    pub fn fetches(&self) -> bool {
+        self.scheme.fetches() || self.spec.to_string().contains("\"x5c\"")
+    }
+
+    /// The same delivery signed anew for a URL and a time, with none of its keys changed, and what is behind the endpoint's
+    /// own URL; `None` where the private half of its key is not at hand.
     pub fn signed_anew(&self, url: &str, now: Timestamp) -> Option<(String, Request)> {
-        let context = Context { parameters: &self.vector.parameters, url: Some(url), tolerance: None };
-        let provider = catalogue::find(&self.vector.provider).unwrap();
-        let scheme = Scheme::compile(&provider.verification, context).unwrap();
-        let verified = match self.scheme.verify(&self.keys, &self.request.delivery(), self.vector.now()) {
-            Ok(jethook::scheme::Verdict::Event(verified)) => verified,
-            other => panic!("{}: {other:?}", self.vector.file),
-        };
+        let url = self.vector.parameters.get("publicUrl").map_or(url, String::as_str);
+        let scheme = self.vector.compile(&self.vector.parameters, url, None).unwrap();
+        let Ok(Verdict::Event(verified)) = self.verify(&self.request, self.vector.now()) else { return None };
         let (proofs, evidence) = (self.proofs(), scheme.evidence());
         let kept = self.request.headers.iter().filter(|(name, _)| {
             **name == http::header::CONTENT_TYPE || !evidence.contains(name) && !proofs.contains(name)
@@ -144,8 +154,9 @@ impl Entry {
             request.headers.append(name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap());
         }
         // The private half of a public key is not in the vectors, and what was signed without it is no twin.
-        let verdict = scheme.verify(&self.keys, &request.delivery(), now);
-        matches!(verdict, Ok(jethook::scheme::Verdict::Event(_))).then_some((signed.url, request))
+        let verdict = self.vector.verify(&scheme, &self.keys, &request.delivery(), now);
+        let behind = signed.url.strip_prefix(url)?.to_owned();
+        matches!(verdict, Ok(Verdict::Event(_))).then_some((behind, request))
     }
 
     /// The endpoint of this vector under a name, with its Secret: spec and keys.

@@ -70,9 +70,9 @@ impl Count {
 fn no_mutant_of_a_genuine_delivery_is_taken() {
     let (entries, total, seed) = (deliveries(), scale::mutants(), scale::seed());
     for entry in &entries {
-        let verdict = entry.scheme.verify(&entry.keys, &entry.request.delivery(), entry.vector.now());
+        let verdict = entry.verify(&entry.request, entry.vector.now());
         assert!(matches!(verdict, Ok(Verdict::Event(_))), "{}: {verdict:?}", entry.vector.file);
-        let judged = oracle::judge(entry, &entry.request, entry.vector.now());
+        let judged = oracle::judge(entry, &entry.request, &entry.request, entry.vector.now());
         assert_eq!(judged, Judged::Same, "{}", entry.vector.file);
         assert_ne!(oracle::is_right(entry, &entry.request), Some(false), "{}", entry.vector.file);
     }
@@ -110,7 +110,7 @@ fn no_mutant_of_a_genuine_delivery_is_taken() {
     let _ = std::io::stderr().write_all(line.as_bytes());
     assert!(all.faults.is_empty(), "{}", all.faults.join("\n"));
     assert!(all.refused > total / 2 && all.signed > total / 200 && all.sampled > total / 100, "{line}");
-    assert!(unknown < total / 100, "the oracle knows too little: {:?}", all.unknown);
+    assert!(unknown < total / 50, "the oracle knows too little: {:?}", all.unknown);
 }
 
 fn is_body_of_another(entries: &[Entry], entry: &Entry, mutant: &Request) -> bool {
@@ -138,7 +138,7 @@ fn try_one(entries: &[Entry], seed: u64, number: u64, count: &mut Count) {
     }
     let is_signed_anew = random.u8(..16) == 0 && sign_anew(entry, &mut mutant);
     let fault = |text: &str| format!("{} (mutant {number}, seed {seed}, {what}): {text}", entry.vector.file);
-    let verify = || entry.scheme.verify(&entry.keys, &mutant.delivery(), now);
+    let verify = || entry.verify(&mutant, now);
     let Ok(verdict) = catch_unwind(AssertUnwindSafe(verify)) else {
         count.faults.push(fault("it panicked"));
         return;
@@ -155,7 +155,7 @@ fn try_one(entries: &[Entry], seed: u64, number: u64, count: &mut Count) {
     match verdict {
         Err(_) => count.refused += 1,
         Ok(_) if is_signed_anew => count.signed += 1,
-        Ok(_) => match oracle::judge(entry, &mutant, now) {
+        Ok(_) => match oracle::judge(entry, &entry.request, &mutant, now) {
             Judged::Same => count.same += 1,
             Judged::Unknown(what) => {
                 *count.unknown.entry(format!("{}: {what}", entry.vector.provider)).or_default() += 1
@@ -165,20 +165,40 @@ fn try_one(entries: &[Entry], seed: u64, number: u64, count: &mut Count) {
                 count.same += 1
             }
             // It may have become another genuine delivery.
-            Judged::Differs(_) if entries.iter().any(|other| is_delivery_of(entry, other, &mutant, now)) => {
-                count.same += 1
-            }
-            Judged::Differs(what) => count.faults.push(fault(&format!("{what} differs, accepted"))),
+            Judged::Differs(what) => match as_another(entries, entry, &mutant, now) {
+                Judged::Same => count.same += 1,
+                Judged::Unknown(what) => {
+                    *count.unknown.entry(format!("{}: {what}", entry.vector.provider)).or_default() += 1;
+                }
+                Judged::Differs(_) => count.faults.push(fault(&format!("{what} differs, accepted"))),
+            },
         },
     }
 }
 
-/// Whether a mutant says nothing else than another genuine delivery, one with the same keys or one signed with several.
-fn is_delivery_of(entry: &Entry, other: &Entry, mutant: &Request, now: Timestamp) -> bool {
+/// Judges a mutant against the other genuine deliveries that the same keys verify.
+fn as_another(entries: &[Entry], entry: &Entry, mutant: &Request, now: Timestamp) -> Judged {
     let secrets =
         |entry: &Entry| entry.vector.secrets.iter().map(|given| given.parts().1.to_owned()).collect::<Vec<_>>();
-    let shares_key = secrets(other).iter().any(|secret| secrets(entry).contains(secret));
-    (shares_key || oracle::is_right(entry, mutant) == Some(true)) && oracle::judge(other, mutant, now) == Judged::Same
+    let own = secrets(entry);
+    let is_right = oracle::is_right(entry, mutant) == Some(true);
+    let mut best = Judged::Differs(String::new());
+    for other in entries {
+        let shares_key = secrets(other).iter().any(|secret| own.contains(secret));
+        let is_public = own.is_empty() && secrets(other).is_empty();
+        if !(shares_key || is_right || is_public && other.vector.provider == entry.vector.provider) {
+            continue;
+        }
+        let of_provider = (other.vector.provider == entry.vector.provider).then_some(entry);
+        for of in [Some(other), of_provider].into_iter().flatten() {
+            match (oracle::judge(of, &other.request, mutant, now), &best) {
+                (Judged::Same, _) => return Judged::Same,
+                (unknown @ Judged::Unknown(_), Judged::Differs(_)) => best = unknown,
+                _ => {}
+            }
+        }
+    }
+    best
 }
 
 /// Whether the MAC alone decides: no token beside it.

@@ -278,9 +278,8 @@ fn signed(entry: &Entry, family: &Value) -> Vec<Part> {
     parse(&entry.with_parameters(family["signed"].as_str().unwrap_or("{body}")))
 }
 
-/// Judges a mutant that was accepted.
-pub fn judge(entry: &Entry, mutant: &Request, now: Timestamp) -> Judged {
-    let genuine = &entry.request;
+/// Judges a mutant that was accepted, against a delivery that is genuine under the entry's keys.
+pub fn judge(entry: &Entry, genuine: &Request, mutant: &Request, now: Timestamp) -> Judged {
     let is_same_body = genuine.body == mutant.body;
     let is_same = is_same_body && format!("{genuine:?}") == format!("{mutant:?}");
     let mut unknown = None;
@@ -296,7 +295,7 @@ pub fn judge(entry: &Entry, mutant: &Request, now: Timestamp) -> Judged {
                     || text.contains("xml:")
             });
             is_timed |= expr.references.iter().any(|text| text == "timestamp");
-            match compare(entry, mutant, &expr) {
+            match compare(entry, genuine, mutant, &expr) {
                 Judged::Same => {}
                 Judged::Unknown(_) if is_same => {}
                 Judged::Unknown(what) => unknown = unknown.or(Some(what)),
@@ -312,7 +311,7 @@ pub fn judge(entry: &Entry, mutant: &Request, now: Timestamp) -> Judged {
     }
     if let Some(family) = entry.family("standardWebhooks") {
         (covers_body, is_timed) = (true, true);
-        if let Some(fault) = judge_standard(entry, family, mutant, now) {
+        if let Some(fault) = judge_standard(entry, family, [genuine, mutant], now) {
             return Judged::Differs(fault);
         }
         if !is_same_body {
@@ -348,10 +347,9 @@ pub fn judge(entry: &Entry, mutant: &Request, now: Timestamp) -> Judged {
 }
 
 /// Whether one expression of the signed text is as it was.
-fn compare(entry: &Entry, mutant: &Request, expr: &Expr) -> Judged {
-    let genuine = &entry.request;
+fn compare(entry: &Entry, genuine: &Request, mutant: &Request, expr: &Expr) -> Judged {
     if expr.references.iter().any(|text| text.starts_with("item:")) {
-        return compare_items(entry, mutant, expr);
+        return compare_items(entry, [genuine, mutant], expr);
     }
     let (a, b) = (first(entry, genuine, expr), first(entry, mutant, expr));
     let is_in_body = expr
@@ -396,7 +394,7 @@ fn is_alike(functions: &[String], a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Of a batch whose items are signed one by one, each that is left is one of the genuine ones.
-fn compare_items(entry: &Entry, mutant: &Request, expr: &Expr) -> Judged {
+fn compare_items(entry: &Entry, [genuine, mutant]: [&Request; 2], expr: &Expr) -> Judged {
     let pointer = entry.spec["each"].as_str().unwrap_or_default();
     let Some((before, after)) = pointer.split_once('*') else { return Judged::Unknown("each") };
     let values = |request: &Request| -> Option<BTreeSet<String>> {
@@ -405,13 +403,15 @@ fn compare_items(entry: &Entry, mutant: &Request, expr: &Expr) -> Judged {
         let value = |item: &Value| {
             let item = item.pointer(after)?;
             let found = expr.references.iter().filter_map(|text| item.pointer(text.strip_prefix("item:")?)).next();
-            // What is absent is signed as the empty text that it would be.
-            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            Some(found.filter(|value| !value.is_null()).map(text).unwrap_or_default())
+            // Without a value is with an empty one.
+            Some(match json_text(found) {
+                Seen::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                Seen::Absent | Seen::Unknown => String::new(),
+            })
         };
         list.iter().map(value).collect()
     };
-    match (values(&entry.request), values(mutant)) {
+    match (values(genuine), values(mutant)) {
         (Some(theirs), Some(ours)) if !ours.is_empty() && ours.is_subset(&theirs) => Judged::Same,
         (Some(_), Some(_)) => Judged::Differs(expr.references.join("|")),
         _ => Judged::Unknown("items"),
@@ -425,11 +425,11 @@ fn standard_prefix(entry: &Entry, family: &Value) -> String {
     prefixes.iter().filter_map(Value::as_str).find(is_there).unwrap_or("webhook").to_owned()
 }
 
-fn judge_standard(entry: &Entry, family: &Value, mutant: &Request, now: Timestamp) -> Option<String> {
+fn judge_standard(entry: &Entry, family: &Value, [genuine, mutant]: [&Request; 2], now: Timestamp) -> Option<String> {
     let prefix = standard_prefix(entry, family);
     let of = |request: &Request, suffix: &str| header(request, &format!("{prefix}-{suffix}"));
     for suffix in ["id", "timestamp"] {
-        if of(&entry.request, suffix) != of(mutant, suffix) {
+        if of(genuine, suffix) != of(mutant, suffix) {
             return Some(format!("{prefix}-{suffix}"));
         }
     }
@@ -437,7 +437,7 @@ fn judge_standard(entry: &Entry, family: &Value, mutant: &Request, now: Timestam
         Seen::Bytes(bytes) => String::from_utf8_lossy(&bytes).split(' ').map(str::to_owned).collect(),
         _ => Vec::new(),
     };
-    let theirs = list(&entry.request);
+    let theirs = list(genuine);
     if !list(mutant).iter().any(|item| theirs.contains(item)) {
         return Some("no genuine signature is left".to_owned());
     }

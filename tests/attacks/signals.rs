@@ -211,7 +211,7 @@ fn secrets_of_the_vectors_are_in_no_rejection() {
         let mut altered = entry.request.clone();
         altered.body.push(b'x');
         altered.headers.append("x-extra", "1".parse().unwrap());
-        let verdict = entry.scheme.verify(&entry.keys, &altered.delivery(), entry.vector.now());
+        let verdict = entry.verify(&altered, entry.vector.now());
         let told = format!("{verdict:?} {:?} {:?}", entry.scheme, entry.keys);
         for given in &entry.vector.secrets {
             let (_, secret) = given.parts();

@@ -245,6 +245,11 @@ fn unknown(name: &str, schema: &Value) -> String {
 /// The word nearest to a misspelt one, where one is near.
 pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const NEAR: f64 = 0.75;
+    // Comparing takes as long as the word is.
+    const WORD_BYTES_MAX: usize = 256;
+    if word.len() > WORD_BYTES_MAX {
+        return None;
+    }
     let lower = word.to_lowercase();
     known
         .map(|known| (strsim::jaro_winkler(&lower, &known.to_lowercase()), known))
