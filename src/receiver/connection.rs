@@ -170,11 +170,12 @@ impl Drop for Exchange {
         if self.is_complete.get() {
             complete.set(complete.get() - 1);
         }
+        let now = Instant::now();
         if complete.get() == 0 {
-            seat.wait();
+            seat.wait(now);
         }
         if exchanges.get() == 0 {
-            phase.set(Phase::Idle(Instant::now()));
+            phase.set(Phase::Idle(now));
         }
     }
 }

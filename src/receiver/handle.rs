@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -104,7 +105,7 @@ async fn deliver<P: Publish>(
     tally: &mut Option<Tally>,
     client: std::net::IpAddr,
 ) -> Result<Done, Refusal> {
-    let shared = &*worker.shared;
+    let shared = &**worker.shared;
     check_head(&call.parts, &shared.config)?;
     let route = call.find_route(shared)?;
     if let Some(tally) = tally {
@@ -126,10 +127,11 @@ async fn deliver<P: Publish>(
     if greets_by_body && let Some(greeting) = call.greet(serving, small_body)? {
         return Ok(greeting);
     }
+    // What few deliveries need is boxed: every request makes room for, and moves, all that is not.
     let judged = if serving.scheme.fetches() {
-        judge_with_keys(shared, call, &route, serving, exchange.began, payload).await
+        Box::pin(judge_with_keys(shared, call, &route, serving, exchange.began, payload)).await
     } else if payload.len() > ON_WORKER_BYTES_MAX {
-        judge_off_worker(Arc::new(call), &route, None, payload).await
+        Box::pin(judge_off_worker(Arc::new(call), &route, None, payload)).await
     } else {
         let judged = judge(&call, &route, serving, None, &payload);
         if let (Err(refusal), Some(tally)) = (&judged, tally.as_mut()) {
@@ -138,9 +140,12 @@ async fn deliver<P: Publish>(
         judged
     };
     match judged? {
-        Judged::Greeting(reply) => confirm(shared, &route, serving, exchange.began, reply).await,
+        Judged::Greeting(reply) => Box::pin(confirm(shared, &route, serving, exchange.began, reply)).await,
         Judged::Filtered => Ok(Done::Filtered { reply: serving.scheme.answer().cloned() }),
-        Judged::Event(event) => publish(worker, &route, serving, exchange.began, event, tally.take()).await,
+        Judged::Event(event) => {
+            let (time_limit, reply) = (serving.time_limit, serving.scheme.answer().cloned());
+            publish(worker, route, (exchange.began, time_limit), event, reply, tally.take()).await
+        }
     }
 }
 
@@ -379,17 +384,16 @@ fn judge(
 /// Publishes. A sender that hangs up does not cancel it, and its outcome is counted in any case.
 async fn publish<P: Publish>(
     worker: &Rc<Worker<P>>,
-    route: &Arc<Route>,
-    serving: &Serving,
-    began: Instant,
+    route: Arc<Route>,
+    (began, time_limit): (Instant, Duration),
     event: Event,
+    reply: Option<Reply>,
     tally: Option<Tally>,
 ) -> Result<Done, Refusal> {
     let publisher = worker.publisher.clone();
-    let usage = Arc::clone(&route.usage);
-    let (time_limit, reply, id) = (serving.time_limit, serving.scheme.answer().cloned(), event.id.clone());
+    let id = event.id.clone();
     let publishing = async move {
-        let result = match publisher.publish(event, &usage, began, time_limit).await {
+        let result = match publisher.publish(event, &route.usage, began, time_limit).await {
             Ok(kept) => {
                 let outcome = match kept {
                     Kept::InStream(stored) if stored.is_duplicate => Outcome::Duplicate,
@@ -444,7 +448,7 @@ fn limit_refusals(shared: &Shared, client: std::net::IpAddr, refusal: Refusal) -
     if limit == 0 || !is_guess || shared.refusals.admits(network(client), limit) {
         return refusal;
     }
-    Refusal::RefusalRate(std::time::Duration::from_secs(1))
+    Refusal::RefusalRate(Duration::from_secs(1))
 }
 
 /// An IPv6 host has a /64 of addresses to itself.

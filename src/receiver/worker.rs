@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -42,10 +43,22 @@ pub(super) struct Accepted {
     pub(super) seat: Seat,
 }
 
+/// What all workers share. Each request holds it, and counts that on its own thread alone.
+#[derive(Debug)]
+pub(super) struct Common(Arc<Shared>);
+
+impl Deref for Common {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
 /// What the connections of a worker share.
 #[derive(Debug)]
 pub(super) struct Worker<P> {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Rc<Common>,
     pub(super) publisher: P,
     /// Connections and publishes: a drain waits for them.
     pub(super) tasks: TaskTracker,
@@ -70,8 +83,13 @@ pub(super) async fn run<P: Publish>(
     pulse: Pulse,
 ) {
     let protocol = protocol(&shared.config);
-    let worker =
-        Rc::new(Worker { shared, publisher, tasks: TaskTracker::new(), has_ended: Cell::new(false), protocol });
+    let worker = Rc::new(Worker {
+        shared: Rc::new(Common(shared)),
+        publisher,
+        tasks: TaskTracker::new(),
+        has_ended: Cell::new(false),
+        protocol,
+    });
     let mut beat = interval(PULSE_EVERY);
     loop {
         tokio::select! {
@@ -102,7 +120,8 @@ fn protocol(config: &ReceiverConfig) -> Protocol {
     // Connections keep their own time (`Connection::deadline`).
     if !config.http2 {
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(buffer_bytes_max);
+        // An answer is short: one piece is cheaper to write than two.
+        http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(buffer_bytes_max).writev(false);
         return Protocol::Http1(http);
     }
     let mut http = auto::Builder::new(LocalExecutor);
