@@ -102,6 +102,11 @@ impl Connection {
         self.is_multiplexed.get()
     }
 
+    /// Resolves when its first byte is there, or its end.
+    pub(super) async fn arrival(&self) {
+        poll_fn(|ctx| self.stream.borrow().poll_arrival(ctx)).await;
+    }
+
     /// Begins a request whose head is complete.
     pub(super) fn begin(self: &Rc<Self>, version: Version) -> Exchange {
         let began = match self.phase.get() {

@@ -155,6 +155,10 @@ async fn serve<P: Publish>(worker: Rc<Worker<P>>, accepted: Accepted) {
     };
     let timeouts = Timeouts { header: config.header_timeout, idle: config.idle_timeout };
     let connection = Connection::new(stream, client, seat, timeouts);
+    // HTTP has buffers, which a connection that says nothing is not worth.
+    if keep_time(&connection, pin!(connection.arrival()), |_| {}).await == Ended::ByUs {
+        return;
+    }
     if drive(&worker, &connection).await == Ended::ByHttp {
         connection.linger().await;
     }
@@ -188,7 +192,8 @@ enum Ended {
 
 /// Drives HTTP on a connection within its time limits.
 async fn drive<P: Publish>(worker: &Rc<Worker<P>>, connection: &Rc<Connection>) -> Ended {
-    let service = service_fn(|request| handle(Rc::clone(worker), Rc::clone(connection), request));
+    // Boxed, since HTTP sets room for it aside from the start, and most of a connection's time there is no request.
+    let service = service_fn(|request| Box::pin(handle(Rc::clone(worker), Rc::clone(connection), request)));
     let wire = TokioIo::new(Wire(Rc::clone(connection)));
     match &worker.protocol {
         Protocol::Http1(http) => keep_time(connection, pin!(http.serve_connection(wire, service)), |_| {}).await,
@@ -200,7 +205,7 @@ async fn drive<P: Publish>(worker: &Rc<Worker<P>>, connection: &Rc<Connection>) 
     }
 }
 
-/// Drives `http` to its end, or until the connection has had its time. With HTTP/1.1 the last answer says `Connection: close`;
+/// Drives `http`, or what comes ahead of it, to its end, or until the connection has had its time. With HTTP/1.1 the last answer says `Connection: close`;
 /// HTTP/2 has a frame for it, which `say_last` sends.
 async fn keep_time<F: Future>(connection: &Connection, mut http: Pin<&mut F>, say_last: impl Fn(Pin<&mut F>)) -> Ended {
     let mut timer = pin!(sleep_until(connection.deadline().unwrap_or_else(Instant::now)));
