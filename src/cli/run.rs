@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, install_crypto};
 use crate::admin::{self, Admin};
 use crate::config::{self, RunConfig};
-use crate::controller::core::{Core, NamedSecrets, Notice, Report, SecretRef, Update};
+use crate::controller::core::{Core, Notice, Report, SecretRef, Update};
 use crate::controller::kube::Cluster;
 use crate::controller::manifests::Manifests;
+use crate::controller::names::Names;
 use crate::controller::notice::{Announcer, Refused};
 use crate::controller::report::Reporter;
 use crate::controller::secrets::SecretReader;
@@ -156,8 +157,8 @@ struct Wires {
     routes: Routes,
     updates: mpsc::Sender<Update>,
     updates_in: mpsc::Receiver<Update>,
-    named_secrets: watch::Sender<Option<Arc<NamedSecrets>>>,
-    named_secrets_in: watch::Receiver<Option<Arc<NamedSecrets>>>,
+    named_secrets: watch::Sender<Option<Names>>,
+    named_secrets_in: watch::Receiver<Option<Names>>,
     wanted: watch::Sender<Arc<Wanted>>,
     wanted_in: watch::Receiver<Arc<Wanted>>,
     view: watch::Sender<Arc<View>>,

@@ -116,7 +116,7 @@ impl Desk {
 
     fn take(&mut self, reports: Vec<Report>, is_leading: bool, now: Instant) {
         if is_leading {
-            self.queue.put(reports);
+            self.queue.put(reports, now);
         } else {
             self.early.retain(|(arrived, _)| now < *arrived + EARLY_MAX);
             self.early.push((now, reports));
@@ -126,7 +126,7 @@ impl Desk {
     fn lead(&mut self, now: Instant) {
         for (arrived, reports) in self.early.drain(..) {
             if now < arrived + EARLY_MAX {
-                self.queue.put(reports);
+                self.queue.put(reports, now);
             }
         }
     }
