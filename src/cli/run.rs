@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -30,6 +31,7 @@ use crate::route::{KeyHosts, Routes};
 use crate::store::{self, Denials, LastCheck, PublishLimits, Publisher, ReplicaLines, Spool, StreamLines, Streams};
 use crate::stream::{Connection, View, Wanted};
 use crate::telemetry;
+use crate::trace::Traces;
 
 /// Updates that may wait for the controller; a source then waits.
 const UPDATES_MAX: usize = 1024;
@@ -72,7 +74,10 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
     let spool = start_spool(&config, &wires, &health, &reached)?;
     let shared =
         Arc::new(publishing(&config, &wires, &denials).with_spool(spool.as_ref().map(|(spool, _)| spool.clone())));
-    let receiver = start_receiver(&config, &wires, &health, notices, &shared)?;
+    let identity = lease::identity();
+    let traces = Traces::start(&config.traces, identity.clone(), Handle::current()).map_err(Failure::Usage)?;
+    let traces = traces.map(Arc::new);
+    let receiver = start_receiver(&config, &wires, &health, notices, &shared, traces.clone())?;
     let mut streams = Streams::connect(
         &config.nats,
         config.stream.clone(),
@@ -92,7 +97,6 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
         None => None,
     };
 
-    let identity = lease::identity();
     let leaving = CancellationToken::new();
     let replicas = streams.replicas(identity.clone());
     let source = Source::start(&config, &wires, identity, refusals).await?;
@@ -139,6 +143,9 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
         spool.end(&wires.metrics).await;
     }
     source.end().await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -228,6 +235,7 @@ fn start_receiver(
     health: &Health,
     notices: mpsc::Sender<RefusalNotice>,
     shared: &Arc<store::Shared>,
+    traces: Option<Arc<Traces>>,
 ) -> Result<Receiver, Failure> {
     let (nats, shared) = (Arc::new(config.nats.clone()), Arc::clone(shared));
     let connect = move || {
@@ -247,6 +255,7 @@ fn start_receiver(
         health: health.clone(),
         notices,
         keys: Fetcher::start(&keys).map_err(Failure::Usage)?,
+        traces,
     };
     Receiver::start(&config.receiver, parts, connect).map_err(|error| Failure::Usage(chain(&error)))
 }

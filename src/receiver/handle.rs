@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use governor::clock::{Clock, DefaultClock};
 use http::request::Parts;
-use http::{Method, Request, Version, header};
+use http::{Method, Request, StatusCode, Version, header};
 use http_body::Body;
 use hyper::body::Incoming;
 use jiff::{SignedDuration, Timestamp};
@@ -68,6 +68,15 @@ impl Done {
             Self::Greeted(_) => Outcome::Handshake,
         }
     }
+
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Stored { reply: Some(reply), .. } | Self::Filtered { reply: Some(reply) } | Self::Greeted(reply) => {
+                reply.status
+            }
+            Self::Stored { reply: None, .. } | Self::Filtered { reply: None } => StatusCode::OK,
+        }
+    }
 }
 
 /// Handles one request from its head to its answer.
@@ -109,7 +118,7 @@ async fn deliver<P: Publish>(
     check_head(&call.parts, &shared.config)?;
     let route = call.find_route(shared)?;
     if let Some(tally) = tally {
-        tally.claim(&route);
+        tally.claim(&route, &call.parts);
     }
     let serving = open(&route, &call.parts.method)?;
     check_source(serving, client)?;
@@ -122,6 +131,7 @@ async fn deliver<P: Publish>(
     exchange.complete();
     if let Some(tally) = tally {
         tally.read(payload.len());
+        tally.verify();
     }
     let small_body = if payload.len() <= HANDSHAKE_BYTES_MAX { &payload[..] } else { &[] };
     if greets_by_body && let Some(greeting) = call.greet(serving, small_body)? {
@@ -393,10 +403,13 @@ fn publish<P: Publish>(
     worker: Rc<Worker<P>>,
     route: Arc<Route>,
     (began, time_limit): (Instant, Duration),
-    event: Event,
+    mut event: Event,
     reply: Option<Reply>,
-    tally: Option<Tally>,
+    mut tally: Option<Tally>,
 ) -> Unstoppable<P, impl Future<Output = Result<Done, Refusal>>> {
+    if let Some(tally) = &mut tally {
+        tally.publish(&mut event);
+    }
     let publisher = worker.publisher.clone();
     let id = event.id.clone();
     let publishing = async move {
