@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn who_missed_too_many_is_told_so() {
         let mut names = Names::default();
-        names.change((0..REMEMBERED_MAX + 1).map(named).collect());
+        names.change((0..=REMEMBERED_MAX).map(named).collect());
         assert_eq!(since(&names, 0), None);
         assert_eq!(since(&names, 1).unwrap().len(), REMEMBERED_MAX);
         assert_eq!(names.all().len(), REMEMBERED_MAX + 1);

@@ -31,7 +31,6 @@ use crate::stream::{View, Wanted};
 const SPREAD_QUIETLY: SignedDuration = SignedDuration::from_millis(500);
 
 /// What a source tells the controller.
-#[expect(clippy::large_enum_variant, reason = "nearly every update is of the largest variant")]
 #[derive(Clone, Debug)]
 pub enum Update {
     /// An endpoint is new or changed.
