@@ -16,8 +16,9 @@ spec:
   homepage: $repository
   shortDescription: Look after webhooks that are stored in NATS JetStream
   description: |
-    Checks manifests of WebhookEndpoints without a cluster, lists the known providers, signs and sends test
-    deliveries as a provider would, and shows events as they arrive in the stream.
+    Checks all that the operator needs, shows endpoints with their conditions and outcomes, judges manifests of
+    WebhookEndpoints without a cluster, lists the known providers, signs and sends test deliveries as a provider
+    would, shows events as they arrive in the stream, and stores again what consumers gave up.
   platforms:
 TEXT
 for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do

@@ -8,6 +8,7 @@
 )]
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +17,17 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use data_encoding::HEXLOWER;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jethook::api::EndpointRef;
-use jethook::catalogue;
+use jethook::catalogue::{self, Provider};
 use jethook::event::{Event, Identity, MessagePlan, MessageSpec, Names, SubjectTemplate};
 use jethook::metrics::Metrics;
 use jethook::route::{Handles, Route, Routes, Table, Usage, closed};
 use jethook::scheme::{Context, Delivery, Draft, Key, Keyring, Scheme, Verdict, Verified};
 use jethook::secret::Secret;
 use jiff::Timestamp;
+use sha2::Sha256;
 
 const URL: &str = "https://hooks.example.com/bench/endpoint";
 const EVENT: &str = r#"event = { type = "{header:X-Event}", id = "{header:X-Id}" }"#;
@@ -175,6 +178,56 @@ fn verify(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The hash alone, which no verification of an HMAC can do without: what `verify/hmac` is held against.
+fn hash(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("hash");
+    let key = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
+    for size in SIZES {
+        let body = body(size);
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(BenchmarkId::new("hmac-sha256", size), |bencher| {
+            bencher.iter(|| {
+                let mut mac = key.clone();
+                mac.update(black_box(&body));
+                mac.finalize()
+            });
+        });
+    }
+    group.finish();
+}
+
+/// All entries, read from their files and compiled: what a start costs, and the routes of an endpoint of each.
+fn entries(criterion: &mut Criterion) {
+    let files = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/catalogue/entries")).unwrap();
+    let paths = files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|is| is == "toml"));
+    let texts: Vec<_> = paths
+        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap()))
+        .collect();
+    let parse = || texts.iter().map(|(id, text)| catalogue::parse(id, text).unwrap()).collect::<Vec<_>>();
+    let parsed = parse();
+    let parameters: Vec<_> = parsed.iter().map(parameters_of).collect();
+    let mut group = criterion.benchmark_group("catalogue");
+    group.bench_function(BenchmarkId::new("parse", parsed.len()), |bencher| bencher.iter(parse));
+    group.bench_function(BenchmarkId::new("compile", parsed.len()), |bencher| {
+        bencher.iter(|| {
+            parsed.iter().zip(&parameters).for_each(|(provider, parameters)| {
+                let url = Some(parameters.get("publicUrl").map_or(URL, String::as_str));
+                let context = Context { parameters, url, tolerance: None };
+                black_box(Scheme::compile(&provider.verification, context)).unwrap();
+            });
+        });
+    });
+    group.finish();
+}
+
+/// Values that the parameters of an entry take: those of one of its genuine deliveries.
+fn parameters_of(provider: &Provider) -> BTreeMap<String, String> {
+    let folder = format!("{}/tests/vectors/{}", env!("CARGO_MANIFEST_DIR"), provider.id);
+    let vector = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let vector: serde_json::Value = serde_json::from_str(&fs::read_to_string(vector).unwrap()).unwrap();
+    serde_json::from_value(vector["parameters"].clone()).unwrap_or_default()
+}
+
 fn template(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("template");
     for &(name, signed) in TEMPLATES {
@@ -280,7 +333,9 @@ fn main() {
         .measurement_time(Duration::from_secs(1))
         .sample_size(30)
         .configure_from_args();
+    hash(&mut criterion);
     verify(&mut criterion);
+    entries(&mut criterion);
     template(&mut criterion);
     event(&mut criterion);
     table(&mut criterion);

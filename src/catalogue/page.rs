@@ -36,10 +36,28 @@ fn row(provider: &Provider) -> String {
         id = provider.id,
         name = provider.name,
         docs = provider.docs,
-        scheme = outline.scheme,
+        // A bar in a cell would begin another.
+        scheme = outline.scheme.replace('|', "\\|"),
         asked = asked.collect::<Vec<_>>().join(", "),
         names_id = if outline.names_id { "yes" } else { "no" },
         maturity = provider.maturity.name(),
         checked = provider.checked,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_the_columns_of_the_head() {
+        let page = page();
+        let columns: Vec<_> = page
+            .lines()
+            .filter(|line| line.starts_with('|'))
+            .map(|line| line.replace("\\|", "").matches('|').count())
+            .collect();
+        assert_eq!(columns.len(), all().len() + 2);
+        assert!(columns.iter().all(|count| *count == 8), "{columns:?}");
+    }
 }

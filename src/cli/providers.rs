@@ -7,13 +7,14 @@ use comfy_table::Table;
 use serde_json::{Value, json};
 
 use super::{Failure, Output, print};
+use crate::api::{ClusterWebhookProvider, ClusterWebhookProviderSpec};
 use crate::catalogue::{self, Provider};
 use crate::scheme::{Named, Outline};
 
 /// Arguments of `jethook providers`.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// Show this one, with a ready `WebhookEndpoint`
+    /// Show this one, with a ready `WebhookEndpoint`; with -o yaml, as a `ClusterWebhookProvider` to start from
     id: Option<String>,
     /// Form of the result
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
@@ -81,12 +82,29 @@ fn summary(provider: &Provider) -> Value {
 }
 
 fn one(provider: &Provider, output: Output) -> Result<String, Failure> {
-    let entry = serde_json::to_value(provider).map_err(|error| Failure::Failed(error.to_string()))?;
     match output {
-        Output::Json => json_text(&entry),
-        Output::Yaml => yaml_text(&entry),
+        Output::Json => json_text(&serde_json::to_value(provider).map_err(|error| Failure::Failed(error.to_string()))?),
+        Output::Yaml => Ok(format!(
+            "# {} as a provider of the cluster's own: change the name and what differs, then kubectl apply.\n{}",
+            provider.id,
+            yaml_text(&cluster_provider(provider))?
+        )),
         Output::Table => describe(provider),
     }
+}
+
+/// The entry as a resource. Ids of entries hold no dot and names of such resources must, so it gets a domain.
+fn cluster_provider(provider: &Provider) -> ClusterWebhookProvider {
+    let Provider { id, name, docs, checked, maturity, notes, verification } = provider.clone();
+    let spec = ClusterWebhookProviderSpec {
+        name: Some(name),
+        docs: Some(docs),
+        checked: Some(checked),
+        maturity: Some(maturity),
+        notes,
+        verification,
+    };
+    ClusterWebhookProvider::new(&format!("{id}.example.com"), spec)
 }
 
 /// What an admin needs to begin: the facts, what to paste where, and a manifest to apply.
@@ -155,4 +173,24 @@ fn json_text(value: &Value) -> Result<String, Failure> {
 
 fn yaml_text(value: &impl serde::Serialize) -> Result<String, Failure> {
     serde_saphyr::to_string(value).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api;
+
+    #[test]
+    fn every_entry_is_printed_as_a_provider_that_a_cluster_takes() {
+        for entry in catalogue::all() {
+            let text = one(entry, Output::Yaml).unwrap_or_else(|failure| panic!("{}: {failure}", entry.id));
+            let manifest: Value = serde_saphyr::from_str(&text).unwrap();
+            let taken = api::provider(&manifest).unwrap_or_else(|faults| panic!("{}: {faults:?}\n{text}", entry.id));
+            assert_eq!(taken.metadata.name, Some(format!("{}.example.com", entry.id)));
+            assert_eq!(taken.spec.verification, entry.verification, "{}", entry.id);
+            let mut dotless = manifest;
+            dotless["metadata"]["name"] = json!(entry.id);
+            assert!(api::provider(&dotless).is_err(), "{}", entry.id);
+        }
+    }
 }

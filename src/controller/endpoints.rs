@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::Resource;
 use kube::runtime::watcher::Event;
@@ -16,7 +15,7 @@ use tokio::time::Instant;
 
 use super::core::{Observed, Update};
 use super::kube::{CallError, cut};
-use super::watch::{Trouble, distinct, watch_each};
+use super::watch::{Ear, Trouble, distinct, watch_each};
 use crate::api::{WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus};
 use crate::metrics::Metrics;
 use crate::route::EndpointRef;
@@ -178,17 +177,15 @@ pub async fn run(
     metrics: Arc<Metrics>,
 ) {
     let namespaces = distinct(&namespaces);
-    let mut events = watch_each(&client, &namespaces, selector.as_deref(), observe);
+    let ear = Ear::new(&metrics, "WebhookEndpoint");
+    let mut events = watch_each(&client, &namespaces, selector.as_deref(), &ear, observe);
     let mut troubles = Trouble::each("WebhookEndpoint", &namespaces);
     let mut endpoints = Endpoints::new(troubles.len());
     while let Some((number, event)) = events.next().await {
         if let Some(trouble) = troubles.get_mut(number) {
             match &event {
                 Ok(Event::Init) => {}
-                Ok(_) => {
-                    metrics.watch_event("WebhookEndpoint", Timestamp::now());
-                    trouble.is_well();
-                }
+                Ok(_) => trouble.is_well(),
                 Err(error) => trouble.failed(error, Instant::now()),
             }
         }

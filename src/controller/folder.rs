@@ -89,6 +89,11 @@ impl Folder {
         self.files.iter().flat_map(|(name, file)| file.objects.iter().map(move |object| (name.as_str(), object)))
     }
 
+    /// Whether the directory could be read when it was last looked at.
+    pub(super) fn is_readable(&self) -> bool {
+        self.fault.is_none()
+    }
+
     /// Looks for changes; true when there may be some. What can't be read is what it was, and is told once.
     pub(super) fn scan(&mut self, now: Timestamp) -> bool {
         let found = match list(&self.path) {

@@ -20,7 +20,7 @@ pub(super) const WATCH_SECONDS: u32 = 30;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 const WRITE_MAX: Duration = Duration::from_secs(10);
 /// Longer than a watch without events.
-const READ_MAX: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 10);
+pub(super) const READ_MAX: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 10);
 
 /// A cluster to work in.
 #[derive(Clone)]

@@ -107,17 +107,24 @@ impl Watcher {
                 _ = poll.tick() => {
                     let Some((folder, is_changed)) = scan(self.folder).await else { return };
                     self.folder = folder;
+                    self.hear();
                     if is_changed { self.take_in() } else { Vec::new() }
                 }
             };
         }
     }
 
+    /// A directory that can be read has said what it has to say, be it that nothing changed.
+    fn hear(&self) {
+        if self.folder.is_readable() {
+            let now = Timestamp::now();
+            for kind in ["WebhookEndpoint", "Secret", "ClusterWebhookProvider"] {
+                self.metrics.watch_event(kind, now);
+            }
+        }
+    }
+
     fn take_in(&mut self) -> Vec<Update> {
-        let now = Timestamp::now();
-        self.metrics.watch_event("WebhookEndpoint", now);
-        self.metrics.watch_event("Secret", now);
-        self.metrics.watch_event("ClusterWebhookProvider", now);
         let updates = self.state.take(self.folder.objects());
         self.shown.retain(&self.state.endpoints.keys().cloned().collect());
         updates

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, Resource};
 use kube::runtime::watcher::Event;
@@ -17,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use super::core::{ClusterProvider, Update};
 use super::kube::{CallError, cut};
-use super::watch::{Trouble, watch_one};
+use super::watch::{Ear, Trouble, watch_one};
 use crate::api::{ClusterWebhookProvider, ClusterWebhookProviderSpec};
 use crate::metrics::Metrics;
 
@@ -135,16 +134,13 @@ impl Providers {
 
 /// Watches the cluster's providers for ever, and tells the controller.
 pub async fn run(client: kube::Client, updates: mpsc::Sender<Update>, metrics: Arc<Metrics>) {
-    let mut events = watch_one(Api::<Received>::all(client), None, observe);
+    let mut events = watch_one(Api::<Received>::all(client), None, Ear::new(&metrics, KIND), observe);
     let mut trouble = Trouble::new(KIND, "");
     let mut providers = Providers::default();
     while let Some(event) = events.next().await {
         match &event {
             Ok(Event::Init) => {}
-            Ok(_) => {
-                metrics.watch_event(KIND, Timestamp::now());
-                trouble.is_well();
-            }
+            Ok(_) => trouble.is_well(),
             Err(error) => trouble.failed(error, Instant::now()),
         }
         let has_failed = event.is_err();

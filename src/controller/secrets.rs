@@ -11,7 +11,6 @@ use data_encoding::BASE64;
 use futures_util::stream::{FuturesUnordered, SelectAll, StreamExt};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Limited};
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1;
 use kube::api::{GetParams, PartialObjectMeta, Request, Resource};
 use kube::client::Body;
@@ -27,7 +26,7 @@ use super::core::{SecretData, SecretRef, Update};
 use super::kube::{CALL_MAX, CallError, chain};
 use super::ledger::{FIRST_READS_MAX, Found, Ledger, Read};
 use super::names::Names;
-use super::watch::{Trouble, distinct, watch_each};
+use super::watch::{Ear, Trouble, distinct, watch_each};
 use crate::config::SecretAccess;
 use crate::metrics::Metrics;
 use crate::secret::Secret;
@@ -64,7 +63,10 @@ impl SecretReader {
     pub async fn run(mut self) {
         let namespaces = distinct(&self.namespaces);
         let mut events = match self.access {
-            SecretAccess::Watch => watch_each(&self.client, &namespaces, None, strip),
+            SecretAccess::Watch => {
+                let ear = Ear::new(&self.metrics, "Secret");
+                watch_each(&self.client, &namespaces, None, &ear, strip)
+            }
             SecretAccess::Get => SelectAll::new(),
         };
         let mut watches = Watches::new(self.access, namespaces);
@@ -95,9 +97,6 @@ impl SecretReader {
                         }
                     }
                     Some((number, event)) = events.next() => {
-                        if event.is_ok() {
-                            self.metrics.watch_event("Secret", Timestamp::now());
-                        }
                         update = watches.take(number, event, &mut ledger);
                     }
                     Some((read, answer)) = reads.next() => {

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{BoxStream, SelectAll, StreamExt, select_all, unfold};
+use futures_util::stream::{BoxStream, SelectAll, Stream, StreamExt, select_all, unfold};
+use jiff::Timestamp;
 use kube::api::{Api, Resource};
 use kube::runtime::watcher::{self, Event, InitialListStrategy};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::kube::{Backoff, CallError, WATCH_SECONDS};
+use super::kube::{Backoff, CallError, READ_MAX, WATCH_SECONDS};
+use crate::metrics::Metrics;
 
 /// Streaming lists that were begun and not finished before pages are asked for instead: a list that takes longer than the
 /// server's timeout would otherwise never end.
@@ -18,23 +21,44 @@ const UNFINISHED_LISTS_MAX: u32 = 3;
 /// A watch that goes on failing is told again after so long.
 const TELL_EVERY: Duration = Duration::from_secs(300);
 
+/// Of a quiet watch nothing is seen: the server ends it every [`WATCH_SECONDS`], and it is begun anew. Had that failed, or not
+/// been answered in [`READ_MAX`], an error would have come within this time.
+const QUIET: Duration = Duration::from_secs(3 * READ_MAX.as_secs());
+
+/// Notes that the apiserver was heard.
+#[derive(Clone)]
+pub(super) struct Ear(Arc<dyn Fn() + Send + Sync>);
+
+impl Ear {
+    /// One that sets `jethook_watch_last_event_timestamp_seconds` of a kind.
+    pub(super) fn new(metrics: &Arc<Metrics>, kind: &'static str) -> Self {
+        let metrics = Arc::clone(metrics);
+        Self(Arc::new(move || metrics.watch_event(kind, Timestamp::now())))
+    }
+
+    fn heard(&self) {
+        (self.0)();
+    }
+}
+
 /// A watch by streaming lists, or by pages where the apiserver has none (Kubernetes 1.33); it never ends, and waits a
 /// little after each failure.
 struct Watch<K> {
     api: Api<K>,
     config: watcher::Config,
     events: BoxStream<'static, watcher::Result<Event<K>>>,
+    ear: Ear,
     backoff: Backoff,
     pause: Option<Duration>,
     unfinished_lists: u32,
 }
 
 impl<K: Resource + Clone + DeserializeOwned + fmt::Debug + Send + 'static> Watch<K> {
-    fn new(api: Api<K>, selector: Option<&str>) -> Self {
+    fn new(api: Api<K>, selector: Option<&str>, ear: Ear) -> Self {
         let mut config = watcher::Config::default().streaming_lists().timeout(WATCH_SECONDS);
         config.label_selector = selector.map(str::to_owned);
         let events = watcher::watcher(api.clone(), config.clone()).boxed();
-        Self { api, config, events, backoff: Backoff::quick(), pause: None, unfinished_lists: 0 }
+        Self { api, config, events, ear, backoff: Backoff::quick(), pause: None, unfinished_lists: 0 }
     }
 
     fn restart_in_pages(&mut self) {
@@ -51,7 +75,7 @@ impl<K: Resource + Clone + DeserializeOwned + fmt::Debug + Send + 'static> Watch
             sleep(pause).await;
         }
         loop {
-            let event = match self.events.next().await? {
+            let event = match next_of(&mut self.events, &self.ear).await? {
                 Ok(event) => event,
                 Err(error) => {
                     let error = call_error(error);
@@ -63,6 +87,9 @@ impl<K: Resource + Clone + DeserializeOwned + fmt::Debug + Send + 'static> Watch
                     return Some(Err(error));
                 }
             };
+            if !matches!(event, Event::Init) {
+                self.ear.heard();
+            }
             match &event {
                 // A paged list says so before it has asked for anything: no reason yet to think that all is well.
                 Event::Init => self.unfinished_lists += 1,
@@ -77,6 +104,16 @@ impl<K: Resource + Clone + DeserializeOwned + fmt::Debug + Send + 'static> Watch
                 continue;
             }
             return Some(Ok(event));
+        }
+    }
+}
+
+/// The next of a watch's events; meanwhile a quiet one is heard.
+async fn next_of<T>(events: &mut (impl Stream<Item = T> + Unpin), ear: &Ear) -> Option<T> {
+    loop {
+        match timeout(QUIET, events.next()).await {
+            Ok(event) => return event,
+            Err(_) => ear.heard(),
         }
     }
 }
@@ -101,6 +138,7 @@ pub(super) fn watch_each<K, T>(
     client: &kube::Client,
     namespaces: &[String],
     selector: Option<&str>,
+    ear: &Ear,
     strip: fn(K) -> Option<T>,
 ) -> SelectAll<BoxStream<'static, Numbered<T>>>
 where
@@ -118,9 +156,9 @@ where
         namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
     };
     select_all(
-        apis.into_iter()
-            .enumerate()
-            .map(|(number, api)| watch_one(api, selector, strip).map(move |event| (number, event)).boxed()),
+        apis.into_iter().enumerate().map(|(number, api)| {
+            watch_one(api, selector, ear.clone(), strip).map(move |event| (number, event)).boxed()
+        }),
     )
 }
 
@@ -128,13 +166,14 @@ where
 pub(super) fn watch_one<K, T>(
     api: Api<K>,
     selector: Option<&str>,
+    ear: Ear,
     strip: fn(K) -> Option<T>,
 ) -> BoxStream<'static, Result<Event<T>, CallError>>
 where
     K: Resource + Clone + DeserializeOwned + fmt::Debug + Send + 'static,
     T: Send + 'static,
 {
-    let watch = Watch::new(api, selector);
+    let watch = Watch::new(api, selector, ear);
     let events = unfold(watch, |mut watch| async { Some((watch.next().await?, watch)) });
     events
         .filter_map(move |event| async move {
@@ -209,4 +248,38 @@ impl Trouble {
 /// The namespaces to watch, each once.
 pub(super) fn distinct(namespaces: &[String]) -> Vec<String> {
     namespaces.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures_util::stream::{iter, pending};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_watch_is_heard_and_one_that_fails_is_not() {
+        let count = Arc::new(AtomicU32::new(0));
+        let of_ear = Arc::clone(&count);
+        let ear = Ear(Arc::new(move || {
+            of_ear.fetch_add(1, Ordering::Relaxed);
+        }));
+        let heard = || count.swap(0, Ordering::Relaxed);
+
+        let mut quiet = pending::<u32>();
+        let ten_and_a_bit = QUIET * 10 + Duration::from_secs(1);
+        assert!(timeout(ten_and_a_bit, next_of(&mut quiet, &ear)).await.is_err());
+        assert_eq!(heard(), 10);
+
+        let fails = iter([Err::<u32, _>("refused"); 60]).then(|error| async move {
+            sleep(READ_MAX * 2).await;
+            error
+        });
+        let mut fails = fails.boxed();
+        while let Some(error) = next_of(&mut fails, &ear).await {
+            assert_eq!(error, Err("refused"));
+        }
+        assert_eq!(heard(), 0);
+    }
 }

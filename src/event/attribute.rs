@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use http::{HeaderName, header};
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 
 use super::headers::{Headers, bytes_of};
 use super::id::Ids;
@@ -16,6 +17,7 @@ const KEPT_BYTES_MAX: usize = 16 * 1024;
 /// A longer event type or content type is cut, or left out: an attribute is for filtering, and a body is not to choose how
 /// large the headers are.
 const ATTRIBUTE_BYTES_MAX: usize = 256;
+const TIMES: DateTimePrinter = DateTimePrinter::new();
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 pub(super) fn headers(
@@ -47,9 +49,9 @@ fn cloud_event(
         Some(event) => headers.add_attribute_of("ce-type", &[&spec.type_prefix, ".", cut(event)]),
         None => headers.add_attribute("ce-type", &spec.type_prefix),
     }
-    let received = received.to_string();
+    let received = TIMES.timestamp_to_string(&received);
     match verified.time() {
-        Some(time) => headers.add("ce-time", &time.to_string()),
+        Some(time) => headers.add("ce-time", &TIMES.timestamp_to_string(&time)),
         None => headers.add("ce-time", &received),
     }
     headers.add("ce-receivedtime", &received);

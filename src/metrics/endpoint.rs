@@ -36,15 +36,19 @@ impl EndpointMetrics {
 
     /// Notes that an event was stored, or found stored, at this time.
     pub fn stored_at(&self, now: Timestamp) {
-        self.last_stored_seconds.store(now.as_second(), Ordering::Relaxed);
+        // A plain read is shared by all cores, a write is not, and it is news once a second only.
+        if self.last_stored_seconds.load(Ordering::Relaxed) != now.as_second() {
+            self.last_stored_seconds.store(now.as_second(), Ordering::Relaxed);
+        }
     }
 
     /// Notes that the endpoint's key of this number verified a delivery at this time.
     pub fn key_used(&self, number: usize, key: &KeyName, now: Timestamp) {
         let mark = (now.as_second() << 8) | i64::try_from(number & 0xff).unwrap_or_default();
-        if self.last_key.swap(mark, Ordering::Relaxed) == mark {
+        if self.last_key.load(Ordering::Relaxed) == mark {
             return;
         }
+        self.last_key.store(mark, Ordering::Relaxed);
         let mut keys = lock(&self.keys);
         match keys.get_mut(key) {
             Some(seconds) => *seconds = now.as_second(),

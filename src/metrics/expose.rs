@@ -20,8 +20,12 @@ pub struct Description {
     pub name: &'static str,
     /// Its kind.
     pub kind: Kind,
+    /// What is counted, or what a value means.
+    pub unit: &'static str,
     /// One line of help, no full stop.
     pub help: &'static str,
+    /// What to learn from it, in sentences of Markdown for the book.
+    pub tells: &'static str,
     /// Its labels.
     pub labels: &'static [&'static str],
 }
@@ -46,9 +50,10 @@ impl Description {
 }
 
 macro_rules! metrics {
-    ($($constant:ident = $name:literal $kind:ident [$($label:literal),*] $help:literal;)+) => {
-        $(const $constant: Description =
-            Description { name: $name, kind: Kind::$kind, help: $help, labels: &[$($label),*] };)+
+    ($($constant:ident = $name:literal $kind:ident $unit:literal [$($label:literal),*] $help:literal $tells:literal;)+) => {
+        $(const $constant: Description = Description {
+            name: $name, kind: Kind::$kind, unit: $unit, help: $help, tells: $tells, labels: &[$($label),*],
+        };)+
 
         /// Every metric, in the order of the page.
         pub const ALL: &[Description] = &[$($constant),+];
@@ -56,35 +61,62 @@ macro_rules! metrics {
 }
 
 metrics! {
-    DELIVERIES = "jethook_deliveries_total" Counter ["namespace", "endpoint", "provider", "outcome"]
-        "Requests by how they ended; those that no endpoint claims have empty labels";
-    DELIVERY_DURATION = "jethook_delivery_duration_seconds" Histogram ["provider"]
-        "From a request's first byte to its answer";
-    PUBLISH_DURATION = "jethook_publish_duration_seconds" Histogram []
-        "From the start of a publish to its ack";
-    BODY_BYTES = "jethook_body_bytes" Histogram [] "Sizes of request bodies that were read whole";
-    INFLIGHT_BYTES = "jethook_inflight_bytes" Gauge [] "Body bytes held in memory";
-    ENDPOINT_READY = "jethook_endpoint_ready" Gauge ["namespace", "endpoint"]
-        "Whether the endpoint's Ready condition is True as this replica judges it";
-    LAST_STORED = "jethook_last_stored_timestamp_seconds" Gauge ["namespace", "endpoint"]
-        "When this replica last stored an event of the endpoint, or found it stored";
-    KEY_LAST_USED = "jethook_key_last_used_timestamp_seconds" Gauge ["namespace", "endpoint", "secret", "key"]
-        "When a key last verified a delivery on this replica: an old one that stays behind may go";
-    ROUTE_UPDATE = "jethook_route_update_seconds" Histogram []
-        "From the word of a change to the table that serves it";
-    WATCH_LAST_EVENT = "jethook_watch_last_event_timestamp_seconds" Gauge ["kind"]
-        "When the watch of a kind last heard from its source";
-    NATS_CONNECTED = "jethook_nats_connected" Gauge [] "Whether NATS is connected";
-    NATS_RECONNECTS = "jethook_nats_reconnects_total" Counter [] "Times that a connection to NATS came back";
-    SPOOL_ENTRIES = "jethook_spool_entries" Gauge [] "Events that wait in the spool; only with a spool, as those below";
-    SPOOL_BYTES = "jethook_spool_bytes" Gauge [] "Bytes of events that wait in the spool";
-    SPOOL_REFUSED = "jethook_spool_refused_entries" Gauge []
-        "Events in the spool that their stream did not take while NATS was there; they are tried again every minute";
-    SPOOL_OLDEST = "jethook_spool_oldest_timestamp_seconds" Gauge []
-        "When the oldest event in the spool was put there; 0: it is empty";
-    SPOOL_DRAINED = "jethook_spool_drained_total" Counter [] "Events that left the spool for their stream";
-    LEADER = "jethook_leader" Gauge [] "Whether this replica holds the Lease and writes status";
-    BUILD_INFO = "jethook_build_info" Gauge ["version"] "Always 1; the version is the label";
+    DELIVERIES = "jethook_deliveries_total" Counter "requests" ["namespace", "endpoint", "provider", "outcome"]
+        "Requests by how they ended; those that no endpoint claims have empty labels"
+        "What becomes of deliveries: the share of each outcome. Each request is counted once, by the replica that answered \
+         it, also when its sender hung up.";
+    DELIVERY_DURATION = "jethook_delivery_duration_seconds" Histogram "seconds" ["provider"]
+        "From a request's first byte to its answer"
+        "How long senders wait, refused ones included. The 99th percentile belongs below the time after which your most \
+         hurried sender gives up.";
+    PUBLISH_DURATION = "jethook_publish_duration_seconds" Histogram "seconds" []
+        "From the start of a publish to its ack"
+        "How much of that wait is NATS's. Where both are slow, look at the stream's leader and its disk; where this one is \
+         not, at CPU and at senders whose bodies come slowly.";
+    BODY_BYTES = "jethook_body_bytes" Histogram "bytes" [] "Sizes of request bodies that were read whole"
+        "How near deliveries come to `receiver.maxBodySize` and to NATS's max_payload.";
+    INFLIGHT_BYTES = "jethook_inflight_bytes" Gauge "bytes" [] "Body bytes held in memory"
+        "How near a replica is to `receiver.maxBodyMemory`, beyond which it answers 503 (outcome `overloaded`).";
+    ENDPOINT_READY = "jethook_endpoint_ready" Gauge "0 or 1" ["namespace", "endpoint"]
+        "Whether the endpoint's Ready condition is True as this replica judges it"
+        "Which endpoints are closed; their conditions say why. Take the minimum over replicas.";
+    LAST_STORED = "jethook_last_stored_timestamp_seconds" Gauge "Unix time in seconds" ["namespace", "endpoint"]
+        "When this replica last stored an event of the endpoint, or found it stored"
+        "Whether a provider went silent, which may have disabled the webhook. Take the maximum over replicas.";
+    KEY_LAST_USED = "jethook_key_last_used_timestamp_seconds" Gauge "Unix time in seconds"
+        ["namespace", "endpoint", "secret", "key"]
+        "When a key last verified a delivery on this replica: an old one that stays behind may go"
+        "When a rotation is over. Take the maximum over replicas.";
+    ROUTE_UPDATE = "jethook_route_update_seconds" Histogram "seconds" []
+        "From the word of a change to the table that serves it"
+        "How soon a change is live once its source has told it.";
+    WATCH_LAST_EVENT = "jethook_watch_last_event_timestamp_seconds" Gauge "Unix time in seconds" ["kind"]
+        "When the watch of a kind last heard from its source"
+        "Whether changes still reach this replica; a watch that is well and quiet counts as heard every two minutes. Kinds are \
+         `WebhookEndpoint`, `Secret` and `ClusterWebhookProvider`, those that are watched.";
+    NATS_CONNECTED = "jethook_nats_connected" Gauge "0 or 1" [] "Whether NATS is connected"
+        "While it is 0, deliveries to this replica are answered 503, or go to its spool.";
+    NATS_RECONNECTS = "jethook_nats_reconnects_total" Counter "connections" [] "Times that a connection to NATS came back"
+        "Each worker has a connection of its own. What rises again and again is a network, a proxy or a server that is not \
+         well.";
+    SPOOL_ENTRIES = "jethook_spool_entries" Gauge "events" []
+        "Events that wait in the spool; only with a spool, as those below"
+        "What this replica answered 2xx while NATS was away and has still to store. Scale down, or turn the spool off, only \
+         at 0.";
+    SPOOL_BYTES = "jethook_spool_bytes" Gauge "bytes" [] "Bytes of events that wait in the spool"
+        "How near it is to `spool.maxBytes`, beyond which deliveries are answered 503; one endpoint may have half of it.";
+    SPOOL_REFUSED = "jethook_spool_refused_entries" Gauge "events" []
+        "Events in the spool that their stream did not take while NATS was there; they are tried again every minute"
+        "Above 0 the log names the stream and its answer: it is full or gone, or takes no message so large.";
+    SPOOL_OLDEST = "jethook_spool_oldest_timestamp_seconds" Gauge "Unix time in seconds" []
+        "When the oldest event in the spool was put there; 0: it is empty"
+        "For how long events have waited. Older than the stream's duplicate window, one may be stored twice.";
+    SPOOL_DRAINED = "jethook_spool_drained_total" Counter "events" [] "Events that left the spool for their stream"
+        "How quickly the spool empties after an outage.";
+    LEADER = "jethook_leader" Gauge "0 or 1" [] "Whether this replica holds the Lease and writes status"
+        "Over all replicas the sum is 1. Deliveries do not depend on it; statuses and the default stream do.";
+    BUILD_INFO = "jethook_build_info" Gauge "always 1" ["version"] "Always 1; the version is the label"
+        "Which versions run, and by its absence that none does.";
 }
 
 /// The page in the OpenMetrics text format.

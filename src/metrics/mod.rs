@@ -3,6 +3,7 @@
 mod endpoint;
 mod expose;
 mod histogram;
+mod page;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 pub use endpoint::EndpointMetrics;
 pub use expose::{ALL, Description, Kind};
 pub use histogram::{Histogram, use_shard};
+pub use page::{Alert, page};
 
 use crate::api::EndpointRef;
 use crate::outcome::Outcome;

@@ -70,7 +70,8 @@ where
             None => return Ok(gathered.finish()),
         }
     }
-    read_on(body, gathered, limits).await
+    // Boxed, so that the many that come whole need no room for it.
+    Box::pin(read_on(body, gathered, limits)).await
 }
 
 /// The rest of a body that the sender has not sent whole yet.

@@ -1,13 +1,12 @@
 //! The connections of the whole process: how many there may be, and which one makes room.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::future::poll_fn;
-use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
@@ -32,7 +31,20 @@ struct Place {
     waiting_since: AtomicU64,
     is_evicted: AtomicBool,
     is_stopped: AtomicBool,
-    waker: AtomicWaker,
+    /// That of the connection's task, which is the same for as long as it lives.
+    waker: OnceLock<Waker>,
+}
+
+impl Place {
+    /// Gives an order: whoever listens sees it, now or when it begins to.
+    fn order(&self, order: &AtomicBool) {
+        order.store(true, Ordering::Release);
+        // Together with that of `Seat::listen`: either the order is seen there, or the waker here.
+        fence(Ordering::SeqCst);
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
 }
 
 /// A connection's right to be; given back on drop.
@@ -85,10 +97,10 @@ impl Cap {
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let place = Arc::new(Place {
-            waiting_since: AtomicU64::new(self.millis()),
+            waiting_since: AtomicU64::new(self.millis(Instant::now())),
             is_evicted: AtomicBool::new(false),
             is_stopped: AtomicBool::new(false),
-            waker: AtomicWaker::new(),
+            waker: OnceLock::new(),
         });
         places.insert(id, Arc::clone(&place));
         load.fetch_add(1, Ordering::Relaxed);
@@ -103,16 +115,14 @@ impl Cap {
         // Of those that came in the same millisecond, the one that was accepted first.
         let longest = staying.min_by_key(|(id, place)| (since(place), **id)).map(|(_, place)| place);
         if let Some(place) = longest.filter(|place| since(place) != NOT_WAITING) {
-            place.is_evicted.store(true, Ordering::Release);
-            place.waker.wake();
+            place.order(&place.is_evicted);
         }
     }
 
     /// Tells all connections that the process ends: those that are idle go, the others end with their answer.
     pub(super) fn stop_all(&self) {
         for place in self.places().values() {
-            place.is_stopped.store(true, Ordering::Release);
-            place.waker.wake();
+            place.order(&place.is_stopped);
         }
     }
 
@@ -120,15 +130,15 @@ impl Cap {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn millis(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(NOT_WAITING - 1)
+    fn millis(&self, moment: Instant) -> u64 {
+        u64::try_from(moment.saturating_duration_since(self.epoch).as_millis()).unwrap_or(NOT_WAITING - 1)
     }
 }
 
 impl Seat {
     /// From now on the connection waits for a complete request.
-    pub(super) fn wait(&self) {
-        self.place.waiting_since.store(self.cap.millis(), Ordering::Relaxed);
+    pub(super) fn wait(&self, now: Instant) {
+        self.place.waiting_since.store(self.cap.millis(now), Ordering::Relaxed);
     }
 
     /// From now on it has one, and can't be told to make room.
@@ -136,9 +146,11 @@ impl Seat {
         self.place.waiting_since.store(NOT_WAITING, Ordering::Relaxed);
     }
 
-    /// Has this task woken by an order.
+    /// Has this task woken by orders from now on; only ever one task does.
     pub(super) fn listen(&self, ctx: &Context<'_>) {
-        self.place.waker.register(ctx.waker());
+        if self.place.waker.get().is_none() && self.place.waker.set(ctx.waker().clone()).is_ok() {
+            fence(Ordering::SeqCst);
+        }
     }
 
     /// Whether it has to make room now. An order that came while a request was being completed is forgotten.
@@ -190,7 +202,7 @@ mod tests {
         // The first is served, the second waits for its next request: the third has waited longest.
         seats[0].serve();
         seats[1].serve();
-        seats[1].wait();
+        seats[1].wait(Instant::now());
         assert_eq!(load.load(Ordering::Relaxed), 3);
         let third = seats.pop().unwrap();
         let leaving = async move {
@@ -210,7 +222,7 @@ mod tests {
         cap.evict_longest_waiting();
         seat.serve();
         assert!(!seat.is_evicted());
-        seat.wait();
+        seat.wait(Instant::now());
         assert!(!seat.is_evicted());
         cap.evict_longest_waiting();
         assert!(seat.is_evicted());

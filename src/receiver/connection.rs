@@ -102,6 +102,11 @@ impl Connection {
         self.is_multiplexed.get()
     }
 
+    /// Resolves when its first byte is there, or its end.
+    pub(super) async fn arrival(&self) {
+        poll_fn(|ctx| self.stream.borrow().poll_arrival(ctx)).await;
+    }
+
     /// Begins a request whose head is complete.
     pub(super) fn begin(self: &Rc<Self>, version: Version) -> Exchange {
         let began = match self.phase.get() {
@@ -170,11 +175,12 @@ impl Drop for Exchange {
         if self.is_complete.get() {
             complete.set(complete.get() - 1);
         }
+        let now = Instant::now();
         if complete.get() == 0 {
-            seat.wait();
+            seat.wait(now);
         }
         if exchanges.get() == 0 {
-            phase.set(Phase::Idle(Instant::now()));
+            phase.set(Phase::Idle(now));
         }
     }
 }

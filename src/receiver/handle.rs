@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -81,8 +82,8 @@ pub(super) async fn handle<P: Publish>(
     let shared = &worker.shared;
     let client = shared.trust.client(connection.peer, &parts.headers);
     let mut tally = Some(Tally::begin(shared, exchange.began, client));
-    let call = Call { parts, has_path_token: false, began: exchange.began };
-    let delivering = deliver(&worker, &exchange, call, &mut body, &mut tally, client);
+    let mut call = Call { parts, has_path_token: false, began: exchange.began };
+    let delivering = deliver(&worker, &exchange, &mut call, &mut body, &mut tally, client);
     let result = AssertUnwindSafe(delivering).catch_unwind().await.unwrap_or(Err(Refusal::Internal));
     let result = result.map_err(|refusal| limit_refusals(shared, client, refusal));
     if let Some(tally) = tally {
@@ -99,12 +100,12 @@ pub(super) async fn handle<P: Publish>(
 async fn deliver<P: Publish>(
     worker: &Rc<Worker<P>>,
     exchange: &Exchange,
-    mut call: Call,
+    call: &mut Call,
     body: &mut Incoming,
     tally: &mut Option<Tally>,
     client: std::net::IpAddr,
 ) -> Result<Done, Refusal> {
-    let shared = &*worker.shared;
+    let shared = &**worker.shared;
     check_head(&call.parts, &shared.config)?;
     let route = call.find_route(shared)?;
     if let Some(tally) = tally {
@@ -126,21 +127,25 @@ async fn deliver<P: Publish>(
     if greets_by_body && let Some(greeting) = call.greet(serving, small_body)? {
         return Ok(greeting);
     }
+    // What few deliveries need is boxed: every request makes room for, and moves, all that is not.
     let judged = if serving.scheme.fetches() {
-        judge_with_keys(shared, call, &route, serving, exchange.began, payload).await
+        Box::pin(judge_with_keys(shared, call.take(), &route, serving, exchange.began, payload)).await
     } else if payload.len() > ON_WORKER_BYTES_MAX {
-        judge_off_worker(Arc::new(call), &route, None, payload).await
+        Box::pin(judge_off_worker(Arc::new(call.take()), &route, None, payload)).await
     } else {
-        let judged = judge(&call, &route, serving, None, &payload);
+        let judged = judge(call, &route, serving, None, &payload);
         if let (Err(refusal), Some(tally)) = (&judged, tally.as_mut()) {
             tally.suspect(hint(shared, &route, serving, refusal, &call.delivery(&payload)));
         }
         judged
     };
     match judged? {
-        Judged::Greeting(reply) => confirm(shared, &route, serving, exchange.began, reply).await,
+        Judged::Greeting(reply) => Box::pin(confirm(shared, &route, serving, exchange.began, reply)).await,
         Judged::Filtered => Ok(Done::Filtered { reply: serving.scheme.answer().cloned() }),
-        Judged::Event(event) => publish(worker, &route, serving, exchange.began, event, tally.take()).await,
+        Judged::Event(event) => {
+            let (time_limit, reply) = (serving.time_limit, serving.scheme.answer().cloned());
+            publish(Rc::clone(worker), route, (exchange.began, time_limit), event, reply, tally.take()).await
+        }
     }
 }
 
@@ -202,6 +207,13 @@ struct Call {
 }
 
 impl Call {
+    /// The call itself, for whoever is to own it; an empty one stays.
+    fn take(&mut self) -> Self {
+        let (empty, ()) = Request::new(()).into_parts();
+        let parts = std::mem::replace(&mut self.parts, empty);
+        Self { parts, has_path_token: self.has_path_token, began: self.began }
+    }
+
     fn find_route(&mut self, shared: &Shared) -> Result<Arc<Route>, Refusal> {
         let table = shared.routes.load();
         let Some(found) = table.find(self.parts.uri.path()).filter(|_| table.is_complete) else {
@@ -377,19 +389,18 @@ fn judge(
 }
 
 /// Publishes. A sender that hangs up does not cancel it, and its outcome is counted in any case.
-async fn publish<P: Publish>(
-    worker: &Rc<Worker<P>>,
-    route: &Arc<Route>,
-    serving: &Serving,
-    began: Instant,
+fn publish<P: Publish>(
+    worker: Rc<Worker<P>>,
+    route: Arc<Route>,
+    (began, time_limit): (Instant, Duration),
     event: Event,
+    reply: Option<Reply>,
     tally: Option<Tally>,
-) -> Result<Done, Refusal> {
+) -> Unstoppable<P, impl Future<Output = Result<Done, Refusal>>> {
     let publisher = worker.publisher.clone();
-    let usage = Arc::clone(&route.usage);
-    let (time_limit, reply, id) = (serving.time_limit, serving.scheme.answer().cloned(), event.id.clone());
+    let id = event.id.clone();
     let publishing = async move {
-        let result = match publisher.publish(event, &usage, began, time_limit).await {
+        let result = match publisher.publish(event, &route.usage, began, time_limit).await {
             Ok(kept) => {
                 let outcome = match kept {
                     Kept::InStream(stored) if stored.is_duplicate => Outcome::Duplicate,
@@ -405,7 +416,7 @@ async fn publish<P: Publish>(
         }
         result
     };
-    Unstoppable { work: Some(Box::pin(publishing)), worker: Rc::clone(worker) }.await
+    Unstoppable { work: Some(Box::pin(publishing)), worker }
 }
 
 /// Work that goes on in a task of its own when whoever waits for it goes away. Most never do, and are spared the task.
@@ -444,7 +455,7 @@ fn limit_refusals(shared: &Shared, client: std::net::IpAddr, refusal: Refusal) -
     if limit == 0 || !is_guess || shared.refusals.admits(network(client), limit) {
         return refusal;
     }
-    Refusal::RefusalRate(std::time::Duration::from_secs(1))
+    Refusal::RefusalRate(Duration::from_secs(1))
 }
 
 /// An IPv6 host has a /64 of addresses to itself.

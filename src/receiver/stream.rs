@@ -23,6 +23,15 @@ impl Stream {
         }
     }
 
+    /// Waits until there is something to read. TLS may hold it already: there the read itself has to tell.
+    pub(super) fn poll_arrival(&self, ctx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            // An error is for the read to tell.
+            Self::Plain(tcp) => tcp.poll_read_ready(ctx).map(drop),
+            Self::Tls(_) => Poll::Ready(()),
+        }
+    }
+
     /// Reads bytes off the socket and throws them away (below TLS, where nobody needs them decrypted): how many, 0 at the
     /// end.
     pub(super) fn poll_discard(&self, ctx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<io::Result<usize>> {

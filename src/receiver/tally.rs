@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::RefusalNotice;
 use super::handle::Done;
-use super::{RefusalNotice, Shared};
+use super::worker::Common;
 use crate::outcome::{Outcome, Refusal};
 use crate::route::{Route, State};
 use crate::scheme::Rejection;
@@ -19,7 +21,7 @@ const LOGGED_PER_SECOND: u32 = 10;
 /// One request on its way to its outcome. Dropped before that (the sender hung up, a panic), it still counts.
 #[derive(Debug)]
 pub(super) struct Tally {
-    shared: Arc<Shared>,
+    shared: Rc<Common>,
     route: Option<Arc<Route>>,
     began: Instant,
     client: IpAddr,
@@ -29,8 +31,8 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn begin(shared: &Arc<Shared>, began: Instant, client: IpAddr) -> Self {
-        Self { shared: Arc::clone(shared), route: None, began, client, body_bytes: 0, hint: None, is_finished: false }
+    pub(super) fn begin(shared: &Rc<Common>, began: Instant, client: IpAddr) -> Self {
+        Self { shared: Rc::clone(shared), route: None, began, client, body_bytes: 0, hint: None, is_finished: false }
     }
 
     /// The request belongs to this route.
@@ -70,8 +72,9 @@ impl Tally {
             }
             return;
         };
+        let duration = self.began.elapsed();
         route.metrics.count(outcome);
-        route.duration.observe_duration(self.began.elapsed());
+        route.duration.observe_duration(duration);
         if matches!(outcome, Outcome::Stored | Outcome::Duplicate) {
             route.metrics.stored_at(Timestamp::now());
         }
@@ -82,7 +85,7 @@ impl Tally {
                 provider = &*route.provider,
                 outcome = outcome.label(),
                 bytes = self.body_bytes,
-                milliseconds = self.began.elapsed().as_secs_f64() * 1000.0,
+                milliseconds = duration.as_secs_f64() * 1000.0,
                 "delivery"
             ),
             Err(refusal) => self.refused(route, outcome, refusal),

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -42,10 +43,22 @@ pub(super) struct Accepted {
     pub(super) seat: Seat,
 }
 
+/// What all workers share. Each request holds it, and counts that on its own thread alone.
+#[derive(Debug)]
+pub(super) struct Common(Arc<Shared>);
+
+impl Deref for Common {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
 /// What the connections of a worker share.
 #[derive(Debug)]
 pub(super) struct Worker<P> {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Rc<Common>,
     pub(super) publisher: P,
     /// Connections and publishes: a drain waits for them.
     pub(super) tasks: TaskTracker,
@@ -70,8 +83,13 @@ pub(super) async fn run<P: Publish>(
     pulse: Pulse,
 ) {
     let protocol = protocol(&shared.config);
-    let worker =
-        Rc::new(Worker { shared, publisher, tasks: TaskTracker::new(), has_ended: Cell::new(false), protocol });
+    let worker = Rc::new(Worker {
+        shared: Rc::new(Common(shared)),
+        publisher,
+        tasks: TaskTracker::new(),
+        has_ended: Cell::new(false),
+        protocol,
+    });
     let mut beat = interval(PULSE_EVERY);
     loop {
         tokio::select! {
@@ -102,7 +120,8 @@ fn protocol(config: &ReceiverConfig) -> Protocol {
     // Connections keep their own time (`Connection::deadline`).
     if !config.http2 {
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(buffer_bytes_max);
+        // An answer is short: one piece is cheaper to write than two.
+        http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(buffer_bytes_max).writev(false);
         return Protocol::Http1(http);
     }
     let mut http = auto::Builder::new(LocalExecutor);
@@ -136,6 +155,10 @@ async fn serve<P: Publish>(worker: Rc<Worker<P>>, accepted: Accepted) {
     };
     let timeouts = Timeouts { header: config.header_timeout, idle: config.idle_timeout };
     let connection = Connection::new(stream, client, seat, timeouts);
+    // HTTP has buffers, which a connection that says nothing is not worth.
+    if keep_time(&connection, pin!(connection.arrival()), |_| {}).await == Ended::ByUs {
+        return;
+    }
     if drive(&worker, &connection).await == Ended::ByHttp {
         connection.linger().await;
     }
@@ -169,7 +192,8 @@ enum Ended {
 
 /// Drives HTTP on a connection within its time limits.
 async fn drive<P: Publish>(worker: &Rc<Worker<P>>, connection: &Rc<Connection>) -> Ended {
-    let service = service_fn(|request| handle(Rc::clone(worker), Rc::clone(connection), request));
+    // Boxed, since HTTP sets room for it aside from the start, and most of a connection's time there is no request.
+    let service = service_fn(|request| Box::pin(handle(Rc::clone(worker), Rc::clone(connection), request)));
     let wire = TokioIo::new(Wire(Rc::clone(connection)));
     match &worker.protocol {
         Protocol::Http1(http) => keep_time(connection, pin!(http.serve_connection(wire, service)), |_| {}).await,
@@ -181,7 +205,7 @@ async fn drive<P: Publish>(worker: &Rc<Worker<P>>, connection: &Rc<Connection>) 
     }
 }
 
-/// Drives `http` to its end, or until the connection has had its time. With HTTP/1.1 the last answer says `Connection: close`;
+/// Drives `http`, or what comes ahead of it, to its end, or until the connection has had its time. With HTTP/1.1 the last answer says `Connection: close`;
 /// HTTP/2 has a frame for it, which `say_last` sends.
 async fn keep_time<F: Future>(connection: &Connection, mut http: Pin<&mut F>, say_last: impl Fn(Pin<&mut F>)) -> Ended {
     let mut timer = pin!(sleep_until(connection.deadline().unwrap_or_else(Instant::now)));

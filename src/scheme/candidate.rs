@@ -16,12 +16,17 @@ pub(super) fn signatures<'s>(scope: &Scope<'s, '_>, source: &'s Source) -> Resul
     let mut items = Vec::new();
     let mut is_present = false;
     for reference in &source.from {
-        for value in values(scope, source, reference)? {
+        each_value(scope, source, reference, |value| {
             is_present = true;
-            let cut = cut(&source.split, value).into_iter().skip(source.skip);
-            items.extend(cut.filter_map(|item| strip(item, &source.prefix)));
-            items.truncate(CANDIDATES_MAX);
-        }
+            let mut skip = source.skip;
+            each_item(&source.split, value, |item| {
+                if skip > 0 {
+                    skip -= 1;
+                } else if let Some(item) = strip(item, &source.prefix).filter(|_| items.len() < CANDIDATES_MAX) {
+                    items.push(item);
+                }
+            });
+        })?;
     }
     let what = || source.from.first().map_or_else(String::new, |reference| reference.text.clone());
     match (is_present, items.is_empty()) {
@@ -33,9 +38,12 @@ pub(super) fn signatures<'s>(scope: &Scope<'s, '_>, source: &'s Source) -> Resul
 
 /// The items of a value that hold the one value looked for: those with the prefix, or the first.
 pub(super) fn single_items<'s>(source: &Source, value: Value<'s>) -> Vec<Value<'s>> {
-    let items = cut(&source.split, value);
     let most = if source.prefix.is_empty() { 1 } else { CANDIDATES_MAX };
-    items.into_iter().filter_map(|item| strip(item, &source.prefix)).take(most).collect()
+    let mut items = Vec::new();
+    each_item(&source.split, value, |item| {
+        items.extend(strip(item, &source.prefix).filter(|_| items.len() < most));
+    });
+    items
 }
 
 /// What stands behind the prefix.
@@ -46,21 +54,31 @@ pub(super) fn strip<'s>(value: Value<'s>, prefix: &[u8]) -> Option<Value<'s>> {
     }
 }
 
-fn values<'s>(scope: &Scope<'s, '_>, source: &Source, reference: &'s Reference) -> Result<Vec<Value<'s>>, Rejection> {
-    Ok(match &reference.place {
-        Place::Header(name) if source.lines => scope.reader.lines(name).map(Cow::Borrowed).collect(),
-        Place::Numbered(prefix) => scope.reader.numbered(prefix)?.into_iter().map(Cow::Borrowed).collect(),
-        _ => scope.value(reference)?.into_iter().collect(),
-    })
+fn each_value<'s>(
+    scope: &Scope<'s, '_>,
+    source: &Source,
+    reference: &'s Reference,
+    mut take: impl FnMut(Value<'s>),
+) -> Result<(), Rejection> {
+    match &reference.place {
+        Place::Header(name) if source.lines => {
+            scope.reader.lines(name).for_each(|line| take(Cow::Borrowed(line)));
+        }
+        Place::Numbered(prefix) => {
+            scope.reader.numbered(prefix)?.into_iter().for_each(|line| take(Cow::Borrowed(line)));
+        }
+        _ => scope.value(reference)?.into_iter().for_each(take),
+    }
+    Ok(())
 }
 
-fn cut<'s>(split: &[u8], value: Value<'s>) -> Vec<Value<'s>> {
+fn each_item<'s>(split: &[u8], value: Value<'s>, mut take: impl FnMut(Value<'s>)) {
     if split.is_empty() {
-        return vec![value];
+        return take(value);
     }
     let is_cut = |byte: &u8| split.contains(byte);
     match value {
-        Cow::Borrowed(value) => value.split(is_cut).map(|item| Cow::Borrowed(item.trim_ascii())).collect(),
-        Cow::Owned(value) => value.split(is_cut).map(|item| Cow::Owned(item.trim_ascii().to_vec())).collect(),
+        Cow::Borrowed(value) => value.split(is_cut).for_each(|item| take(Cow::Borrowed(item.trim_ascii()))),
+        Cow::Owned(value) => value.split(is_cut).for_each(|item| take(Cow::Owned(item.trim_ascii().to_vec()))),
     }
 }

@@ -14,7 +14,6 @@ use super::public_key::Algorithm;
 use super::reader::Value;
 use super::scope::Scope;
 use super::spec::Unit;
-use super::template::Place;
 use super::{Encoding, Rejection, candidate, http_signature, jwt, standard, timestamp};
 
 /// The most items of a batch that are verified one by one.
@@ -107,10 +106,9 @@ impl<'s> Proof<'s> {
 
     fn check_hmac(&mut self, scope: &Scope<'_, '_>, plan: &MacPlan) -> Result<(), Rejection> {
         let candidates = decoded(scope, &plan.source, plan.encoding)?;
-        let has_secret = plan.signed.has(|place| *place == Place::Secret);
-        let pieces = if has_secret { Vec::new() } else { scope.pieces(&plan.signed)? };
+        let pieces = if plan.has_secret { Vec::new() } else { scope.pieces(&plan.signed)? };
         for (at, held) in scope.keys.hmac.iter().enumerate() {
-            let mac = if has_secret {
+            let mac = if plan.has_secret {
                 let secret = scope.keys.of(&plan.key).get(at).map(|held| held.key.expose());
                 let scope = Scope { secret, ..scope.clone() };
                 held.key.mac(&scope.pieces(&plan.signed)?)

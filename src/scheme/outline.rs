@@ -13,7 +13,7 @@ pub struct Outline {
     pub keys: Vec<Named>,
     /// Its parameters, required ones first.
     pub parameters: Vec<Named>,
-    /// Whether it names a delivery id.
+    /// Whether deliveries have an id: one that it names, or the one that comes with Standard Webhooks.
     pub names_id: bool,
     /// The content type of an ordinary delivery.
     pub content_type: &'static str,
@@ -53,7 +53,7 @@ impl Verification {
             scheme: families.into_iter().map(|(family, _)| family).collect::<Vec<_>>().join("+"),
             keys,
             parameters,
-            names_id: !self.event.id.is_empty(),
+            names_id: !self.event.id.is_empty() || self.standard_webhooks.is_some(),
             content_type: match self.content {
                 Content::Any | Content::Json => "application/json",
                 Content::Form | Content::Multipart => "application/x-www-form-urlencoded",

@@ -115,6 +115,8 @@ pub(super) struct MacPlan {
     pub(super) source: Source,
     pub(super) encoding: Encoding,
     pub(super) signed: Template,
+    /// Whether the key is part of the text.
+    pub(super) has_secret: bool,
     pub(super) is_per_item: bool,
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderName, Method};
+use http::{HeaderMap, HeaderName, Method};
 use percent_encoding::percent_decode_str;
 
 use super::encoding::Encoding;
@@ -34,6 +34,8 @@ enum Kind {
 pub(super) struct Reader<'a> {
     plan: &'a Plan,
     delivery: Delivery<'a>,
+    kind: OnceCell<Kind>,
+    is_encoded: OnceCell<bool>,
     form: OnceCell<Option<Form<'a>>>,
     fields: OnceCell<Option<Form<'a>>>,
     query: OnceCell<Option<Form<'a>>>,
@@ -43,8 +45,9 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(plan: &'a Plan, delivery: Delivery<'a>) -> Self {
+        let (kind, is_encoded) = (OnceCell::new(), OnceCell::new());
         let (form, fields, query) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { plan, delivery, form, fields, query, json: OnceCell::new(), xml: OnceCell::new() }
+        Self { plan, delivery, kind, is_encoded, form, fields, query, json: OnceCell::new(), xml: OnceCell::new() }
     }
 
     pub(super) fn plan(&self) -> &'a Plan {
@@ -296,12 +299,20 @@ impl<'a> Reader<'a> {
     }
 
     fn is_encoded(&self) -> bool {
-        let encoding = self.delivery.headers.get(CONTENT_ENCODING);
-        encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+        *self.is_encoded.get_or_init(|| {
+            let encoding = self.delivery.headers.get(CONTENT_ENCODING);
+            encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+        })
     }
 
     fn kind(&self) -> Kind {
-        let Some(value) = self.delivery.headers.get(CONTENT_TYPE) else { return Kind::Other };
+        *self.kind.get_or_init(|| Kind::of(self.delivery.headers))
+    }
+}
+
+impl Kind {
+    fn of(headers: &HeaderMap) -> Self {
+        let Some(value) = headers.get(CONTENT_TYPE) else { return Self::Other };
         let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         let ends = |suffix: &str| {
             essence
@@ -311,13 +322,13 @@ impl<'a> Reader<'a> {
                 .is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes()))
         };
         if ends("/json") || ends("+json") {
-            Kind::Json
+            Self::Json
         } else if ends("/x-www-form-urlencoded") {
-            Kind::Form
+            Self::Form
         } else if ends("/xml") || ends("+xml") {
-            Kind::Xml
+            Self::Xml
         } else {
-            Kind::Other
+            Self::Other
         }
     }
 }

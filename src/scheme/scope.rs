@@ -42,6 +42,42 @@ pub(super) struct Scope<'s, 'a> {
     pub(super) is_signed: &'s Cell<bool>,
 }
 
+/// Where the pieces of a text go.
+trait Sink<'s> {
+    fn put(&mut self, piece: Value<'s>);
+    fn length(&self) -> usize;
+    /// Takes back what came after this length.
+    fn cut(&mut self, length: usize);
+}
+
+impl<'s> Sink<'s> for Vec<Value<'s>> {
+    fn put(&mut self, piece: Value<'s>) {
+        self.push(piece);
+    }
+
+    fn length(&self) -> usize {
+        self.len()
+    }
+
+    fn cut(&mut self, length: usize) {
+        self.truncate(length);
+    }
+}
+
+impl<'s> Sink<'s> for Vec<u8> {
+    fn put(&mut self, piece: Value<'s>) {
+        self.extend_from_slice(&piece);
+    }
+
+    fn length(&self) -> usize {
+        self.len()
+    }
+
+    fn cut(&mut self, length: usize) {
+        self.truncate(length);
+    }
+}
+
 /// A template filled in.
 pub(super) enum Rendered<'s> {
     /// Its pieces, in order.
@@ -86,10 +122,8 @@ impl<'s, 'a> Scope<'s, 'a> {
 
     /// The text of a template; `None` where a part is absent.
     pub(super) fn text(&self, template: &'s Template) -> Result<Option<Vec<u8>>, Rejection> {
-        Ok(match self.render(template)? {
-            Rendered::Pieces(pieces) => Some(pieces.concat()),
-            Rendered::Absent(_) => None,
-        })
+        let mut text = Vec::new();
+        Ok(self.parts(&template.parts, &mut text)?.is_none().then_some(text))
     }
 
     /// The value of an expression.
@@ -178,18 +212,18 @@ impl<'s, 'a> Scope<'s, 'a> {
     }
 
     /// Fills in parts; gives the first reference that is absent outside a group.
-    fn parts(&self, parts: &'s [Part], out: &mut Vec<Value<'s>>) -> Result<Option<&'s str>, Rejection> {
+    fn parts(&self, parts: &'s [Part], out: &mut impl Sink<'s>) -> Result<Option<&'s str>, Rejection> {
         for part in parts {
             match part {
-                Part::Literal(text) => out.push(Cow::Borrowed(text)),
+                Part::Literal(text) => out.put(Cow::Borrowed(text)),
                 Part::Expr(expr) => match self.expr(expr)? {
-                    Some(value) => out.push(value),
+                    Some(value) => out.put(value),
                     None => return Ok(Some(expr.refs.first().map_or("", |reference| &reference.text))),
                 },
                 Part::Group(parts) => {
-                    let length = out.len();
+                    let length = out.length();
                     if self.parts(parts, out)?.is_some() {
-                        out.truncate(length);
+                        out.cut(length);
                     }
                 }
             }

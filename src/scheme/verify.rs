@@ -135,7 +135,9 @@ fn read_event(scope: &Scope<'_, '_>, proof: &Proof<'_>) -> Result<Verified, Reje
         Ok((Some(time), true)) => timestamp::read_event(event.time_unit, &time),
         Ok(_) | Err(_) => None,
     };
-    let lossy = |text: Vec<u8>| String::from_utf8_lossy(&text).into_owned();
+    let lossy = |text: Vec<u8>| {
+        String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    };
     let id = id.map(|value| DeliveryId { value: lossy(value), is_signed: id_is_signed });
     let fingerprint = if id.as_ref().is_some_and(|id| id.is_signed) { None } else { fingerprint(scope, proof)? };
     Ok(Verified { event: r#type.map(lossy), id, time, fingerprint, keys: proof.keys.clone() })

@@ -53,7 +53,7 @@ impl Publisher {
     }
 
     async fn store_part(&self, part: Part, gate: &Gate, deadline: Instant, patient: Patient) -> Result<(), NotStored> {
-        self.send(&mut Outgoing::from(part), gate, deadline, patient).await.map(drop)
+        self.send(&mut Outgoing::from(part), gate, (Instant::now(), deadline), patient).await.map(drop)
     }
 
     /// Whether the bucket has the body, and keeps it long enough. A request that has no answer costs the client a few hundred

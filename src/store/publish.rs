@@ -161,11 +161,13 @@ impl Publisher {
             return Err(NotStored::NotPermitted);
         }
         let deadline = deadline.max(start + FIRST_TRY);
+        let mut now = start;
         if let Some(large) = &outgoing.large {
             // Apart, so that all others need no room for it.
             Box::pin(self.store_body(large, &outgoing.payload, deadline, patient)).await?;
+            now = Instant::now();
         }
-        let stored = self.send(outgoing, &usage.gate, deadline, patient).await?;
+        let stored = self.send(outgoing, &usage.gate, (now, deadline), patient).await?;
         shared.metrics.publish_duration.observe_duration(start.elapsed());
         Ok(stored)
     }
@@ -211,13 +213,12 @@ impl Publisher {
         &self,
         outgoing: &mut Outgoing,
         gate: &Gate,
-        deadline: Instant,
+        (mut now, deadline): (Instant, Instant),
         patient: Patient,
     ) -> Result<Stored, NotStored> {
         // Why the last try failed. What has begun may be stored already, so it is worth a wait whoever the sender is.
         let mut last = None;
         let mut patience = None;
-        let mut now = Instant::now();
         loop {
             let pass = match self.pass(gate, now) {
                 Ok(pass) => pass,

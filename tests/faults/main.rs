@@ -59,16 +59,18 @@ const FULL: Scale = Scale {
     silent: 4096,
     p99_floor: Duration::from_millis(5),
     spool_outage: Duration::from_secs(60),
+    late_max: tenths(5),
     tells: true,
 };
 
 type Fault = fn(&Scale) -> Row;
 
-const FAULTS: [(&str, Fault); 12] = [
+const FAULTS: [(&str, Fault); 13] = [
     ("jethook", rows::jethook_killed),
     ("nats", nats_rows::nats_killed),
     ("freeze", nats_rows::nats_frozen),
     ("leader", nats_rows::leader_killed),
+    ("leader-spool", nats_rows::leader_killed_with_a_spool),
     ("wire", nats_rows::wire_faults),
     ("apiserver", rows::apiserver_away),
     ("rolling", rows::rolling_restart),
@@ -162,6 +164,7 @@ fn table(rows: &[Row]) -> Table {
         "lost",
         "duplicated",
         "longest answer",
+        "late by",
         "refused",
         "unanswered",
         "measured",
@@ -174,6 +177,7 @@ fn table(rows: &[Row]) -> Table {
             row.lost.len().to_string(),
             row.duplicated.len().to_string(),
             format!("{:.2?}", row.counts.longest),
+            format!("{:.2?}", row.counts.late),
             row.counts.refused.to_string(),
             row.counts.broken.to_string(),
             row.note.clone(),

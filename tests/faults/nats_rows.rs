@@ -75,19 +75,26 @@ pub fn away_with_a_spool(scale: &Scale) -> Row {
     let spooled = trial.ledger().counts().acknowledged - before;
     server.run();
     trial.taken(50);
-    let (_, drained) = eventually(Duration::from_secs(120), "the spool is empty", || {
-        trial.tell("draining");
-        match replica.operator().metric("jethook_spool_entries") {
-            Some(0.0) => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    });
+    let drained = drained(&mut replica, &mut trial);
     let mut row = trial.end(&server.jetstream(), &stage.stream);
     row.must(spooled > 100, format!("{spooled} deliveries were taken while NATS was away"));
     row.noting(format!(
         "{spooled} taken in {:.0?}, ready again {reopened:.1?} after the kill, drained after {drained:.1?}",
         scale.spool_outage
     ))
+}
+
+/// How long it takes until the spool is empty.
+#[track_caller]
+fn drained(replica: &mut Replica<'_>, trial: &mut Trial<'_>) -> Duration {
+    let (_, took) = eventually(Duration::from_secs(120), "the spool is empty", || {
+        trial.tell("draining");
+        match replica.operator().metric("jethook_spool_entries") {
+            Some(0.0) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    took
 }
 
 /// Three servers that form a cluster, each by its name.
@@ -113,12 +120,34 @@ pub fn leader_killed(scale: &Scale) -> Row {
     let stage = Stage::of_files_with(&urls);
     let replica = Replica::start(&stage, &["--stream-replicas", "3"]);
     Trial::prepare(&stage);
-    let mut trial = Trial::begin(
-        "kill -9 of the stream's leader of three",
-        scale,
-        Trial::plan(&stage, &[replica.receiver], scale.rate),
-    );
-    for cycle in 0..scale.leader_kills {
+    let plan = Trial::plan(&stage, &[replica.receiver], scale.rate);
+    let mut trial = Trial::begin("kill -9 of the stream's leader of three", scale, plan);
+    kill_leaders(&mut servers, &stage, &mut trial, scale.leader_kills);
+    trial.end(&servers[0].jetstream(), &stage.stream).noting(format!("{} leaders", scale.leader_kills))
+}
+
+/// The same before a replica with a spool, which takes what comes until there is another leader.
+pub fn leader_killed_with_a_spool(scale: &Scale) -> Row {
+    let mut servers = cluster();
+    let urls = servers.iter().map(Nats::url).collect::<Vec<_>>().join(",");
+    let stage = Stage::of_files_with(&urls);
+    let folder = stage.folder.join("spool");
+    let mut replica = Replica::start(&stage, &["--stream-replicas", "3", "--spool-dir", folder.to_str().unwrap()]);
+    Trial::prepare(&stage);
+    let plan = Trial::plan(&stage, &[replica.receiver], scale.rate);
+    let mut trial = Trial::begin("kill -9 of the leader, with a spool", scale, plan);
+    let cycles = scale.leader_kills.div_ceil(2);
+    kill_leaders(&mut servers, &stage, &mut trial, cycles);
+    let drained = drained(&mut replica, &mut trial);
+    let spooled = replica.operator().counted("spooled");
+    let row = trial.end(&servers[0].jetstream(), &stage.stream);
+    row.noting(format!("{cycles} leaders, {spooled} spooled, drained after {drained:.1?}"))
+}
+
+/// Kills whoever leads the stream, and starts it again, so many times.
+#[track_caller]
+fn kill_leaders(servers: &mut [Nats], stage: &Stage, trial: &mut Trial<'_>, cycles: usize) {
+    for cycle in 0..cycles {
         trial.run_up_to(Duration::from_millis(500));
         let context = servers[cycle % 3].jetstream();
         let (leader, _) = eventually(Duration::from_secs(30), "the stream has a leader", || {
@@ -130,10 +159,8 @@ pub fn leader_killed(scale: &Scale) -> Row {
         trial.taken(50);
         trial.run_up_to(Duration::from_millis(500));
         servers[leader].run();
-        trial.tell(&format!("{} of {} leaders", cycle + 1, scale.leader_kills));
+        trial.tell(&format!("{} of {cycles} leaders", cycle + 1));
     }
-    let cycles = scale.leader_kills;
-    trial.end(&servers[0].jetstream(), &stage.stream).noting(format!("{cycles} leaders"))
 }
 
 /// The wire breaks in the middle of a message, loses acks, or holds them up.

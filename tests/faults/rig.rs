@@ -56,6 +56,8 @@ pub struct Scale {
     pub p99_floor: Duration,
     /// How long NATS is away from a replica with a spool.
     pub spool_outage: Duration,
+    /// How much later than jethook's time limit for its sender an answer may come: the sender's own is not reached then.
+    pub late_max: Duration,
     /// Whether progress is told.
     pub tells: bool,
 }
@@ -241,7 +243,10 @@ impl<'a> Trial<'a> {
     #[track_caller]
     pub fn end(self, context: &Context, stream: &str) -> Row {
         let ledger = self.load.end(SETTLED_MAX);
-        judge(self.fault, &ledger, &read(context, stream))
+        let mut row = judge(self.fault, &ledger, &read(context, stream));
+        let late = row.counts.late;
+        row.must(late <= self.scale.late_max, format!("an answer came {late:.1?} after jethook's time limit"));
+        row
     }
 }
 

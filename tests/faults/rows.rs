@@ -100,7 +100,7 @@ pub fn nats_away_under_load(scale: &Scale) -> Row {
     let stage = Stage::of_files_with(&server.url());
     let mut replica = Replica::start(&stage, &[]);
     Trial::prepare(&stage);
-    let plan = Plan { retries: false, ..Trial::plan(&stage, &[replica.receiver], scale.outage_rate) };
+    let plan = Plan { retries: false, open_max: 4000, ..Trial::plan(&stage, &[replica.receiver], scale.outage_rate) };
     let mut trial = Trial::begin("NATS away under heavy load", scale, plan);
     trial.run(Duration::from_secs(3));
     server.kill();

@@ -210,8 +210,8 @@ fn providers_lists_the_catalogue_and_shows_one_with_a_manifest() {
         let manifest = &shown[shown.find("apiVersion:").unwrap_or_else(|| panic!("{shown}"))..];
         assert!(manifest.contains(&format!("provider: {id}")), "{manifest}");
     }
-    let yaml = printed(&run(&["providers", "github", "-o", "yaml"]));
-    assert!(yaml.contains("hmac:") && yaml.contains("sha256"), "{yaml}");
+    let entry: Value = serde_json::from_str(&printed(&run(&["providers", "github", "-o", "json"]))).unwrap();
+    assert_eq!((&entry["id"], &entry["verification"]["hmac"]["hash"]), (&json!("github"), &json!("sha256")), "{entry}");
     let line = complaint(&run(&["providers", "githob"]), 2);
     assert!(line.contains("github"), "{line}");
 }

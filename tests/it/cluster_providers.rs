@@ -89,6 +89,32 @@ fn in_files_it_is_the_same() {
 }
 
 #[test]
+fn a_built_in_one_as_it_is_printed_is_one_under_another_name() {
+    let output = jethook().args(["providers", "github", "-o", "yaml"]).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let stage = Stage::new();
+    let name = format!("{}.example.com", unique("github"));
+    let file = stage.folder.join("provider.yaml");
+    fs::write(&file, &printed).unwrap();
+    let ran = jethook().arg("validate").arg(&file).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+    let mut object: Value = serde_saphyr::from_str(&printed).unwrap();
+    assert_eq!(object["metadata"]["name"], "github.example.com");
+    object["metadata"]["name"] = json!(name);
+    stage.put(object);
+
+    let operator = stage.operator(&[READ]);
+    stage.github("github", json!({"provider": name}));
+    stage.ready("github");
+    let push = stage.push("github", "1");
+    assert_eq!(operator.send(&push).status, 200);
+    let mut forged = stage.push("github", "2");
+    forged.body.push(b' ');
+    assert_eq!(operator.send(&forged).status, 401);
+    assert_eq!(stage.one_stored().header("ce-provider"), name);
+}
+
+#[test]
 fn one_that_does_not_parse_closes_its_endpoints_and_no_others() {
     let stage = Stage::of_files();
     let operator = stage.operator(&[READ]);

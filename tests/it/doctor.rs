@@ -166,6 +166,7 @@ fn doctor_tells_that_the_crd_is_missing_or_old() {
     assert_eq!(code, 1);
     let (message, remedy) = failed(&report, "crd");
     assert!(message.contains("is not installed") && remedy.contains("jethook crd |"), "{report:#}");
+    assert!(failed(&report, "provider-crd").0.contains("clusterwebhookproviders.jethook.dev is not installed"));
     failed(&report, "endpoints");
     cluster.crds();
     assert_eq!(look().0, 0, "{:#}", look().1);

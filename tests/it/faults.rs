@@ -28,6 +28,8 @@ const SHORT: Scale = Scale {
     silent: 500,
     p99_floor: Duration::from_millis(250),
     spool_outage: Duration::from_secs(6),
+    // Debug builds, and other tests beside them.
+    late_max: Duration::from_secs(5),
     tells: false,
 };
 
@@ -57,6 +59,11 @@ fn nothing_is_lost_or_doubled_when_nats_is_frozen() {
 #[test]
 fn nothing_is_lost_or_doubled_when_the_leader_of_the_stream_is_killed() {
     check(nats_rows::leader_killed);
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_when_the_leader_is_killed_before_a_replica_with_a_spool() {
+    check(nats_rows::leader_killed_with_a_spool);
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn files() -> Vec<(&'static str, String)> {
         ("charts/jethook/README.md", values::readme()),
         ("crds/README.md", conditions()),
         ("src/catalogue/README.md", jethook::catalogue::page()),
+        ("docs/metrics.md", jethook::metrics::page(&alerts())),
     ]
 }
 
@@ -38,6 +39,27 @@ fn conditions() -> String {
     let reasons: String =
         Reason::ALL.iter().map(|reason| format!("| `{}` | {} |\n", reason.name(), reason.doc().trim())).collect();
     format!("{head}{types}\n| reason | what it means, and how to mend it |\n|---|---|\n{reasons}")
+}
+
+/// The alerts of the chart and their queries, as the template has them.
+fn alerts() -> Vec<jethook::metrics::Alert> {
+    let template = include_str!("../../charts/jethook/templates/_alerts.tpl");
+    let alerts = template.split("- alert: ").skip(1).map(|rule| {
+        let name = rule.lines().next().unwrap().to_owned();
+        let (_, query) = rule.split_once("expr:").unwrap_or_else(|| panic!("{name} has no query"));
+        let (query, _) = query.split_once("summary:").unwrap_or_else(|| panic!("{name} says nothing"));
+        (name, query.to_owned())
+    });
+    alerts.collect()
+}
+
+#[test]
+fn every_alert_stands_beside_a_metric() {
+    let page = jethook::metrics::page(&alerts());
+    assert!(alerts().len() >= 10);
+    for (name, query) in alerts() {
+        assert!(page.contains(&format!("`{name}`")), "{name} is on no metric's section: {query}");
+    }
 }
 
 #[test]

@@ -9,12 +9,12 @@ use std::thread;
 use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, StorageType};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::eventually::{SOON, eventually, throughout};
 use crate::support::http::Request;
 use crate::support::nats::Nats;
-use crate::support::operator::Operator;
+use crate::support::operator::{Operator, jethook};
 use crate::support::runtime::block_on;
 use crate::support::sign;
 use crate::support::stage::{KEY, PUSH, Stage};
@@ -379,6 +379,52 @@ fn what_its_stream_refuses_is_kept_and_holds_nothing_else_up() {
     let operator = scene.operator(&flags);
     holds(&operator, 0.0);
     assert_eq!(scene.server.stored(&config.name).len(), 2);
+}
+
+/// What `jethook doctor` says of spools: result and message of each check, and its exit code.
+fn doctor(scene: &Scene, operator: &Operator) -> (Vec<(String, String)>, Option<i32>) {
+    let admin = format!("http://{}", operator.admin);
+    let flags = scene.stage.arguments(&["--admin-url", &admin, "--skip", "nats,public-url", "-o", "json"]);
+    let output = jethook().arg("doctor").args(flags).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let text = |check: &Value, field: &str| check[field].as_str().unwrap_or_default().to_owned();
+    let spools = report["checks"].as_array().unwrap().iter().filter(|check| check["check"] == "spool");
+    let told = spools.map(|check| {
+        assert!(!text(check, "remedy").is_empty(), "{check}");
+        (text(check, "result"), text(check, "message"))
+    });
+    (told.collect(), output.status.code())
+}
+
+#[test]
+fn doctor_tells_what_waits_in_a_spool_and_what_its_stream_refuses() {
+    let mut scene = Scene::new();
+    let config = own_stream(&scene, "own");
+    scene.server.create_stream(config.clone());
+    let subjects = format!("{}-own.>", scene.stage.prefix);
+    let flags = ["--allow-stream", "*", "--allow-subject", &subjects];
+    let mut operator = scene.operator(&flags);
+    scene.stage.ready("own");
+    assert_eq!(doctor(&scene, &operator), (Vec::new(), Some(0)), "an empty spool is nothing to tell");
+    scene.outage(&operator);
+    let large = format!(r#"{{"pad":"{}"}}"#, "x".repeat(100_000));
+    for id in ["1", "2"] {
+        spooled(&operator, &sign::github(&scene.stage.path("own"), KEY, "push", id, large.clone()));
+    }
+    let message = |what: &str| what.replace("NAME", &format!("http://{}", operator.admin));
+    let waits = ("warning".to_owned(), message("2 events wait in the spool of NAME"));
+    assert_eq!(doctor(&scene, &operator), (vec![waits], Some(1)), "that NATS is away is the failure");
+    operator.stop();
+    scene.server.run();
+    let narrow = Config { max_message_size: 10_000, ..config.clone() };
+    block_on(scene.server.jetstream().update_stream(&narrow)).unwrap();
+    let operator = scene.operator(&flags);
+    eventually(SOON, "both are refused", || match operator.metric("jethook_spool_refused_entries") {
+        Some(2.0) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    let refused = format!("2 events in the spool of http://{} are refused by their stream", operator.admin);
+    assert_eq!(doctor(&scene, &operator), (vec![("failure".to_owned(), refused)], Some(1)));
 }
 
 #[test]

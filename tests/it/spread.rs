@@ -1,6 +1,7 @@
 //! `Ready` means that every replica serves, and statuses are written only when there is something new to say.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -8,12 +9,15 @@ use serde_json::{Value, json};
 use crate::support::apiserver::apiserver;
 use crate::support::eventually::{SOON, eventually, throughout};
 use crate::support::http::Request;
+use crate::support::load::{Load, Plan, Sender};
 use crate::support::nats::Nats;
 use crate::support::operator::Operator;
 use crate::support::stage::{KEY, Stage, endpoint};
 
 /// Enough that one write too many for each would show.
-const MANY: usize = 200;
+const MANY: usize = 1000;
+/// Enough to write more than fifty a second.
+const SOME: usize = 200;
 
 /// Writes of statuses in the stage's namespace, by the second in which they came.
 fn writes(stage: &Stage) -> BTreeMap<String, usize> {
@@ -32,10 +36,10 @@ fn total(stage: &Stage) -> usize {
     writes(stage).values().sum()
 }
 
-/// Many endpoints that share a Secret, all of them ready.
-fn many(stage: &Stage) -> Vec<String> {
+/// So many endpoints that share a Secret, all of them ready.
+fn many(stage: &Stage, count: usize) -> Vec<String> {
     stage.secret("shared", &[("secret", KEY)]);
-    let names: Vec<_> = (0..MANY).map(|number| format!("e{number}")).collect();
+    let names: Vec<_> = (0..count).map(|number| format!("e{number}")).collect();
     let list: Vec<_> = names
         .iter()
         .map(|name| endpoint(name, json!({"provider": "github", "secretRefs": [{"name": "shared"}]})))
@@ -45,7 +49,7 @@ fn many(stage: &Stage) -> Vec<String> {
         &json!({"apiVersion": "v1", "kind": "List", "items": list}).to_string(),
     );
     said.ok();
-    eventually(Duration::from_secs(40), "all are ready", || {
+    eventually(Duration::from_secs(90), "all are ready", || {
         let url = format!("/apis/jethook.dev/v1alpha1/namespaces/{}/webhookendpoints", stage.namespace);
         let list = stage.api(http::Request::get(url).body(Vec::new()).unwrap()).unwrap();
         let is_ready = |item: &&Value| {
@@ -53,11 +57,24 @@ fn many(stage: &Stage) -> Vec<String> {
             conditions.is_some_and(|all| all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True"))
         };
         match list["items"].as_array().unwrap().iter().filter(is_ready).count() {
-            MANY => Ok(()),
+            ready if ready == count => Ok(()),
             ready => Err(ready.to_string()),
         }
     });
     names
+}
+
+/// 10,000 a second to five of them, or as many as this build takes.
+fn deliveries(stage: &Stage, target: SocketAddr, names: &[String]) -> Plan {
+    let senders = names[..5].iter().map(|name| Sender::Github { path: stage.path(name), key: KEY.to_owned() });
+    Plan {
+        targets: vec![target],
+        rate: 10_000,
+        open_max: 64,
+        retries: false,
+        senders: senders.collect(),
+        name: "d".to_owned(),
+    }
 }
 
 fn three_replicas(stage: &Stage) -> [Operator; 3] {
@@ -114,16 +131,16 @@ fn a_replica_that_lags_is_waited_for_and_one_that_has_gone_is_not() {
 fn idle_endpoints_deliveries_scaling_and_two_leaders_cause_no_status_writes() {
     let stage = Stage::new();
     let [first, _second, mut third] = three_replicas(&stage);
-    let names = many(&stage);
+    let names = many(&stage, MANY);
     let settled = total(&stage);
     assert!(settled <= MANY + MANY / 10, "about one write for each: {settled}");
     let unchanged = |what: &str| assert_eq!(total(&stage), settled, "{what}");
-    throughout(Duration::from_secs(4), || {
-        for name in &names[..5] {
-            assert_eq!(first.send(&stage.push(name, "1")).status, 200);
-        }
-    });
-    unchanged("idle, and under deliveries");
+    throughout(Duration::from_secs(2), || assert_eq!(total(&stage), settled, "idle"));
+    let load = Load::start(deliveries(&stage, first.receiver, &names));
+    throughout(Duration::from_secs(4), || assert_eq!(total(&stage), settled, "under deliveries"));
+    let taken = load.end(SOON).counts().acknowledged;
+    assert!(taken > 1000, "{taken} deliveries");
+    unchanged("after deliveries");
     let fourth = stage.operator(&[]);
     assert_eq!(third.stop(), Some(0));
     throughout(Duration::from_secs(2), || assert_eq!(fourth.send(&stage.push(&names[0], "1")).status, 200));
@@ -144,7 +161,7 @@ fn an_outage_of_nats_stays_under_fifty_status_writes_a_second() {
     let mut server = Nats::start("");
     let stage = Stage::in_cluster(apiserver(), &server.url());
     let operator = stage.operator(&[]);
-    let names = many(&stage);
+    let names = many(&stage, SOME);
     let before = total(&stage);
     // A blink is no news at all.
     server.kill();

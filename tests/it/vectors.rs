@@ -6,9 +6,11 @@ mod place;
 mod tried;
 mod vector;
 
+use std::time::{Duration, Instant};
+
 use jethook::catalogue::{self, Maturity};
-use jethook::scheme::Verdict;
-use vector::{Vector, all};
+use jethook::scheme::{Context, Identifies, Scheme, Verdict};
+use vector::{URL, Vector, all, compile, parameters_of};
 
 #[test]
 fn every_vector_verifies_as_it_says() {
@@ -85,6 +87,21 @@ fn every_entry_has_the_vectors_that_its_maturity_claims() {
 }
 
 #[test]
+fn every_handshake_of_an_entry_has_a_vector() {
+    let answered: Vec<_> = all().into_iter().filter(|vector| vector.expect.handshake).collect();
+    for provider in catalogue::all() {
+        for handshake in &provider.verification.handshakes {
+            let is_like = |method: &str| method.eq_ignore_ascii_case(&format!("{:?}", handshake.method));
+            let is_tried =
+                |vector: &&Vector| vector.provider == provider.id && is_like(vector.request().method.as_str());
+            let said = provider.verification.handshakes.iter().filter(|other| other.method == handshake.method).count();
+            let tried = answered.iter().filter(is_tried).count();
+            assert!(tried >= said, "{}: {said} handshakes by {:?}, {tried} vectors", provider.id, handshake.method);
+        }
+    }
+}
+
+#[test]
 fn an_id_is_a_dns_label() {
     for provider in catalogue::all() {
         let id = provider.id.as_bytes();
@@ -93,4 +110,44 @@ fn an_id_is_a_dns_label() {
         assert!(id.first().is_some_and(is_inner) && id.last().is_some_and(is_inner), "{}", provider.id);
         assert_ne!(provider.id, "custom");
     }
+}
+
+/// What lists say of an entry is what its compiled scheme does.
+#[test]
+fn an_entry_is_said_to_have_a_delivery_id_where_its_scheme_reads_one() {
+    let mut with_standard_id = 0;
+    for provider in catalogue::all() {
+        let scheme = compile(&provider.id, &parameters_of(provider), URL, None).unwrap();
+        let reads_id = scheme.identifies() == Identifies::Id;
+        assert_eq!(provider.verification.outline().names_id, reads_id, "{}", provider.id);
+        with_standard_id += usize::from(reads_id && provider.verification.event.id.is_empty());
+    }
+    assert!(with_standard_id > 10, "{with_standard_id}: those of Standard Webhooks");
+}
+
+/// What a start costs: reading the entries, and compiling each as the first endpoint of its kind would. A debug build tells
+/// only that nothing is out of all proportion.
+#[test]
+fn the_catalogue_is_read_and_compiled_within_ten_milliseconds() {
+    let limit = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 10 });
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/catalogue/entries");
+    let files: Vec<_> = catalogue::all()
+        .iter()
+        .map(|provider| {
+            let text = std::fs::read_to_string(format!("{folder}/{}.toml", provider.id)).unwrap();
+            (provider.id.as_str(), text, parameters_of(provider))
+        })
+        .collect();
+    // The best of some tries: whatever else the machine does is not the catalogue's.
+    let tries = (0..5).map(|_| {
+        let began = Instant::now();
+        for (id, text, parameters) in &files {
+            let provider = catalogue::parse(id, text).unwrap();
+            let url = Some(parameters.get("publicUrl").map_or(URL, String::as_str));
+            Scheme::compile(&provider.verification, Context { parameters, url, tolerance: None }).unwrap();
+        }
+        began.elapsed()
+    });
+    let best = tries.min().unwrap();
+    assert!(best < limit, "{best:?}");
 }

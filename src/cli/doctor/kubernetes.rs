@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
 
 use super::report::Section;
 use super::text;
+use crate::api;
 use crate::cli::page::{self, Page};
 use crate::controller::kube::Cluster;
 
@@ -14,7 +16,7 @@ use crate::controller::kube::Cluster;
 const MINOR_MIN: u64 = 33;
 /// Clocks further apart are told; senders' signatures bear a few minutes.
 const CLOCK_OFF_MAX_SECONDS: u64 = 30;
-const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/webhookendpoints.jethook.dev";
+const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const APPLY: &str = "apply the CRD of this version: jethook crd | kubectl apply --server-side --filename -";
 
 /// Whether the apiserver answers, how old it is and what its clock says.
@@ -56,57 +58,77 @@ fn minor(version: &Value) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// Whether the definition is there and is the one of this version.
-pub(super) async fn definition(cluster: &Cluster, section: &mut Section<'_>) {
-    let found = match page::get_from(&cluster.client, DEFINITION).await {
+/// Whether the definitions are there and are those of this version: that of endpoints, and where the cluster's own
+/// providers are read theirs.
+pub(super) async fn definitions(cluster: &Cluster, reads_providers: bool, section: &mut Section<'_>) {
+    definition(cluster, "crd", "webhookendpoints", api::crd(), section).await;
+    if reads_providers {
+        definition(cluster, "provider-crd", "clusterwebhookproviders", api::provider_crd(), section).await;
+    }
+}
+
+async fn definition(
+    cluster: &Cluster,
+    check: &'static str,
+    plural: &str,
+    own: CustomResourceDefinition,
+    section: &mut Section<'_>,
+) {
+    let name = format!("{plural}.jethook.dev");
+    let found = match page::get_from(&cluster.client, &format!("{DEFINITIONS}/{name}")).await {
         Ok(page) if page.status == 404 => {
-            section.fail("crd", "the CRD webhookendpoints.jethook.dev is not installed", APPLY);
+            section.fail(check, format!("the CRD {name} is not installed"), APPLY);
             return;
         }
         // The operator itself has no right to read it.
-        Ok(page) if page.status == 403 => return served(cluster, section).await,
+        Ok(page) if page.status == 403 => return served(cluster, check, plural, section).await,
         other => other.and_then(|page| page.json()),
     };
     let found = match found {
         Ok(found) => found,
         Err(error) => {
-            section.fail(
-                "crd",
-                format!("the CRD can't be read: {error}"),
-                "see that the apiserver is well, and try again",
-            );
+            let remedy = "see that the apiserver is well, and try again";
+            section.fail(check, format!("the CRD {name} can't be read: {error}"), remedy);
             return;
         }
     };
     if !is_established(&found) {
-        let remedy = "kubectl describe crd webhookendpoints.jethook.dev tells why";
-        section.fail("crd", "the CRD is installed and not served", remedy);
+        let remedy = format!("kubectl describe crd {name} tells why");
+        section.fail(check, format!("the CRD {name} is installed and not served"), remedy);
         return;
     }
-    let own = serde_json::to_value(crate::api::crd()).unwrap_or_default();
+    let own = serde_json::to_value(own).unwrap_or_default();
     let (own, theirs) = (fields(&own), fields(&found));
     let listed = |names: Vec<&String>| names.into_iter().take(5).cloned().collect::<Vec<_>>().join(", ");
     let (missing, more): (Vec<_>, Vec<_>) = (own.difference(&theirs).collect(), theirs.difference(&own).collect());
+    let version = env!("CARGO_PKG_VERSION");
     if !missing.is_empty() {
-        let message =
-            format!("the CRD is older than jethook {}: it lacks {}", env!("CARGO_PKG_VERSION"), listed(missing));
-        section.fail("crd", message, APPLY);
+        let message = format!("the CRD {name} is older than jethook {version}: it lacks {}", listed(missing));
+        section.fail(check, message, APPLY);
     } else if !more.is_empty() {
-        let message = format!("the CRD is newer than jethook {}: it has {}", env!("CARGO_PKG_VERSION"), listed(more));
-        section.warn(
-            "crd",
-            message,
-            "use the jethook of the operator's version; a newer CRD does an older operator no harm",
-        );
+        let message = format!("the CRD {name} is newer than jethook {version}: it has {}", listed(more));
+        let remedy = "use the jethook of the operator's version; a newer CRD does an older operator no harm";
+        section.warn(check, message, remedy);
     } else {
-        section.pass("crd", format!("the CRD is that of jethook {}", env!("CARGO_PKG_VERSION")));
+        section.pass(check, format!("the CRD {name} is that of jethook {version}"));
     }
 }
 
-async fn served(cluster: &Cluster, section: &mut Section<'_>) {
-    match page::get_from(&cluster.client, "/apis/jethook.dev/v1alpha1").await.and_then(|page| page.json()) {
-        Ok(_) => section.pass("crd", "the CRD is served (its fields can't be compared without the right to read it)"),
-        Err(error) => section.fail("crd", format!("the CRD is not served: {error}"), APPLY),
+async fn served(cluster: &Cluster, check: &'static str, plural: &str, section: &mut Section<'_>) {
+    let listed = page::get_from(&cluster.client, "/apis/jethook.dev/v1alpha1").await.and_then(|page| page.json());
+    let name = format!("{plural}.jethook.dev");
+    let is_listed = |list: &Value| {
+        let resources = list.pointer("/resources").and_then(Value::as_array);
+        resources.into_iter().flatten().any(|resource| text(resource, "/name") == plural)
+    };
+    match listed {
+        Ok(list) if is_listed(&list) => {
+            let message =
+                format!("the CRD {name} is served (its fields can't be compared without the right to read it)");
+            section.pass(check, message);
+        }
+        Ok(_) => section.fail(check, format!("the CRD {name} is not served"), APPLY),
+        Err(error) => section.fail(check, format!("the CRD {name} is not served: {error}"), APPLY),
     }
 }
 
@@ -153,7 +175,7 @@ mod tests {
 
     #[test]
     fn fields_of_a_definition_are_found_at_any_depth() {
-        let found = fields(&serde_json::to_value(crate::api::crd()).unwrap());
+        let found = fields(&serde_json::to_value(api::crd()).unwrap());
         for path in
             ["spec.provider", "spec.secretRefs.name", "spec.verification.keys.description", "status.conditions.type"]
         {

@@ -49,7 +49,7 @@ enum Output {
 /// What is checked.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 enum Category {
-    /// The apiserver, its clock, the CustomResourceDefinition
+    /// The apiserver, its clock, the CustomResourceDefinitions
     Kubernetes,
     /// What the operator may do in the cluster
     Rights,
@@ -87,7 +87,7 @@ async fn check(args: &Args) -> Result<Report, Failure> {
         let mut section = report.section("kubernetes");
         answers = kubernetes::server(cluster, &mut section).await;
         if answers && wants(Category::Kubernetes) {
-            kubernetes::definition(cluster, &mut section).await;
+            kubernetes::definitions(cluster, config.source.reads_cluster_providers(), &mut section).await;
         }
     }
     // What can't be asked of an apiserver that does not answer is not said again and again.

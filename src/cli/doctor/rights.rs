@@ -80,7 +80,13 @@ fn needs(config: &RunConfig, lease_namespace: &str) -> Vec<Need> {
     let mut needs = Vec::new();
     for right in RIGHTS {
         let is_of_lease = right.scope == RightScope::Lease;
-        let namespaces = if is_of_lease { vec![Some(lease_namespace.to_owned())] } else { served.clone() };
+        let namespaces = match right.scope {
+            RightScope::Lease => vec![Some(lease_namespace.to_owned())],
+            RightScope::Served => served.clone(),
+            // What belongs to no namespace is a matter of a ClusterRole alone.
+            RightScope::Cluster if config.source.reads_cluster_providers() => vec![None],
+            RightScope::Cluster => Vec::new(),
+        };
         for namespace in namespaces {
             for verb in right.verbs {
                 let is_spared = right.resource == "secrets" && *verb != "get";
@@ -144,7 +150,33 @@ fn groups(user: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        run: RunConfig,
+    }
+
+    #[test]
+    fn rights_are_asked_for_where_the_flags_need_them() {
+        let asked = |flags: &[&str], resource: &str| -> Vec<String> {
+            let flags = Flags::try_parse_from([&["run"], flags].concat()).unwrap();
+            let needs = needs(&flags.run, "hooks").into_iter().filter(|need| need.right.resource == resource);
+            let place = |need: Need| format!("{} {}", need.verb, need.namespace.as_deref().unwrap_or("*"));
+            needs.map(place).collect()
+        };
+        let providers = "clusterwebhookproviders";
+        assert_eq!(asked(&[], providers), ["list *", "watch *"]);
+        let shop = ["--watch-namespaces", "shop"];
+        assert_eq!(asked(&shop, providers), Vec::<String>::new(), "they are not read then");
+        assert_eq!(asked(&[&shop[..], &["--cluster-providers"]].concat(), providers), ["list *", "watch *"]);
+        assert_eq!(asked(&shop, "secrets"), ["get shop", "list shop", "watch shop"]);
+        assert_eq!(asked(&[&shop[..], &["--secret-access", "get"]].concat(), "secrets"), ["get shop"]);
+        assert_eq!(asked(&shop, "leases"), ["get hooks", "create hooks", "update hooks"]);
+    }
 
     #[test]
     fn a_service_account_is_in_its_groups() {

@@ -21,11 +21,13 @@ impl Compiler<'_> {
         let mut source = self.source(family, &spec.from, &spec.split, &spec.prefix);
         (source.lines, source.skip) = (spec.lines, usize::from(spec.skip));
         let signed = self.signed(family, &spec.signed);
-        if family == "hash" && !signed.has(|place| *place == Place::Secret) {
+        let has_secret = signed.has(|place| *place == Place::Secret);
+        if family == "hash" && !has_secret {
             self.fault("hash.signed", "a plain digest protects only where {secret} is part of the text");
         }
         let is_per_item = self.is_per_item(family, &source.from, &signed);
-        MacPlan { key: spec.key.clone(), hash: spec.hash, source, encoding: spec.encoding, signed, is_per_item }
+        let (key, hash, encoding) = (spec.key.clone(), spec.hash, spec.encoding);
+        MacPlan { key, hash, source, encoding, signed, has_secret, is_per_item }
     }
 
     pub(super) fn public_key(&mut self, spec: &PublicKeySignature) -> Option<PublicKeyPlan> {

@@ -61,8 +61,10 @@ impl<'s, 't> Scan<'s, 't, '_> {
     fn descend(&mut self, active: &Range<usize>, next: impl Fn(&Node) -> [Option<usize>; 2]) -> Range<usize> {
         let start = self.stack.len();
         for at in active.clone() {
-            let next = self.node(at).map(&next).into_iter().flatten().flatten();
-            self.stack.extend(next);
+            let Some(node) = self.node(at) else { continue };
+            for next in next(node).into_iter().flatten() {
+                self.stack.push(next);
+            }
         }
         start..self.stack.len()
     }

@@ -2,6 +2,7 @@
 
 mod health;
 mod page;
+mod run;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,10 +31,12 @@ fn yaml(text: &str) -> Result<Value, String> {
 #[test]
 fn the_book_has_its_chapters() {
     let chapters: BTreeSet<_> = book().into_iter().map(|page| page.path).collect();
-    let needed = ["install", "first-endpoint", "exposing", "providers", "consuming", "troubleshooting", "upgrading"];
-    for name in needed {
-        assert!(chapters.contains(&format!("docs/{name}.md")), "docs/SUMMARY.md does not name {name}.md");
+    for file in fs::read_dir(root().join("docs")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        let is_page = name.ends_with(".md") && name != "SUMMARY.md";
+        assert!(!is_page || chapters.contains(&format!("docs/{name}")), "docs/SUMMARY.md does not name {name}");
     }
+    assert!(chapters.len() >= 15, "{chapters:?}");
     let links = Page::read("README.md").links();
     assert!(links.contains(&"docs/SUMMARY.md".to_owned()), "README.md does not lead to the book");
 }
@@ -206,6 +209,40 @@ fn every_flag_value_and_metric_that_is_named_exists() {
         }
     }
     assert!(faults.is_empty(), "there is no such thing:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn the_readme_says_how_many_providers_there_are() {
+    let rows = Page::read("README.md").rows("How it compares");
+    let row = rows.iter().find(|row| row[0] == "providers verified out of the box").expect("the row is there");
+    let count = jethook::catalogue::all().len();
+    assert!(row[1].starts_with(&format!("[{count}]")), "README.md says {}, the catalogue has {count}", row[1]);
+}
+
+#[test]
+fn every_test_that_a_promise_names_exists() {
+    let mut count = 0;
+    for code in Page::read("docs/guarantees.md").inline_code() {
+        let Some((module, name)) = code.rsplit_once("::").filter(|_| !code.contains(' ')) else { continue };
+        count += 1;
+        assert!(page::has_test(module, name.trim_end_matches('…')), "docs/guarantees.md names {code}: no such test");
+    }
+    assert!(count > 30, "{count} tests were found");
+    assert!(page::has_test("route::gate", "what_nobody_listens_to"));
+    for (module, name) in [("route::gate", "nothing"), ("faults::gate", "what_nobody_listens_to"), ("spool", "Scene")] {
+        assert!(!page::has_test(module, name), "{module}::{name}");
+    }
+}
+
+#[test]
+fn operating_explains_every_category_of_doctor() {
+    let rows = Page::read("docs/operate.md").rows("Is all well?");
+    let explained: Vec<_> = rows.iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+    let command = Cli::command();
+    let doctor = command.find_subcommand("doctor").unwrap();
+    let skip = doctor.get_arguments().find(|argument| argument.get_long() == Some("skip")).unwrap();
+    let categories: Vec<_> = skip.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+    assert_eq!(explained, categories);
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl Page {
         });
         let inline = self.inline_code().into_iter().filter(|code| {
             let is_placeheld = code.contains("ID") || code.contains("URL") || code.contains('…');
-            (code.starts_with("jethook ") || code.starts_with("make ")) && !is_placeheld
+            ["jethook ", "kubectl ", "make "].iter().any(|program| code.starts_with(program)) && !is_placeheld
         });
         let is_command = |line: &String| !line.is_empty() && !line.starts_with('#');
         typed.chain(scripts).filter(is_command).chain(inline.filter(|code| is_whole(code))).collect()
@@ -124,6 +124,19 @@ impl Page {
         let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
         table.map(cells).collect()
     }
+}
+
+/// Whether a test whose name begins so is in a module of the sources: `route::gate` is `src/route/gate.rs`, `spool` is
+/// `tests/it/spool.rs` or a file below `tests/it/spool`.
+pub fn has_test(module: &str, name: &str) -> bool {
+    let path = module.replace("::", "/");
+    ["src", "tests/it", "tests/faults"].iter().map(|folder| root().join(folder).join(&path)).any(|base| {
+        let inside = fs::read_dir(&base).into_iter().flatten().map(|entry| entry.unwrap().path());
+        inside.chain([base.with_extension("rs")]).any(|file| {
+            let text = fs::read_to_string(file).unwrap_or_default();
+            text.contains("#[test]") && text.contains(&format!("fn {name}"))
+        })
+    })
 }
 
 /// Whether code in a sentence is a command as it is typed, not the name of one.

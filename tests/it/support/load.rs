@@ -18,6 +18,8 @@ use tokio_util::task::TaskTracker;
 use super::http::Request;
 use super::sign;
 
+/// What one thread sends in a second, with room to spare.
+const RATE_OF_A_THREAD: u32 = 4000;
 /// No answer takes longer, even of a receiver that hangs.
 const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// A connection that has been idle for longer is not used again: its other end may just have closed it.
@@ -58,6 +60,14 @@ impl Sender {
         format!(r#"{{"type":"push","ref":"refs/heads/main","delivery":"{id}"}}"#)
     }
 
+    /// How long jethook may take to answer it: what the sender waits, less half a second or a tenth.
+    pub fn time_limit(&self) -> Duration {
+        match self {
+            Self::Github { .. } => Duration::from_secs(9),
+            Self::Standard { .. } => Duration::from_millis(4500),
+        }
+    }
+
     pub fn request(&self, id: &str) -> Request {
         match self {
             Self::Github { path, key } => sign::github(path, key, "push", id, Self::body(id)),
@@ -76,6 +86,7 @@ pub struct Ledger {
     refused: AtomicU64,
     broken: AtomicU64,
     longest_us: AtomicU64,
+    late_us: AtomicU64,
     acknowledged: Mutex<Vec<String>>,
     /// Answers that nothing justifies.
     wrong: Mutex<Vec<String>>,
@@ -91,6 +102,8 @@ pub struct Counts {
     pub refused: u64,
     pub broken: u64,
     pub longest: Duration,
+    /// By how much the latest answer came after jethook's time limit for its sender.
+    pub late: Duration,
 }
 
 impl Ledger {
@@ -104,6 +117,7 @@ impl Ledger {
             refused: load(&self.refused),
             broken: load(&self.broken),
             longest: Duration::from_micros(load(&self.longest_us)),
+            late: Duration::from_micros(load(&self.late_us)),
         }
     }
 
@@ -117,7 +131,11 @@ impl Ledger {
         self.wrong.lock().unwrap().clone()
     }
 
-    fn answered(&self, id: &str, result: &io::Result<(u16, String)>, took: Duration) -> bool {
+    fn answered(&self, id: &str, result: &io::Result<(u16, String)>, took: Duration, limit: Duration) -> bool {
+        let is_broken = result.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::TimedOut);
+        if !is_broken {
+            self.late_us.fetch_max(took.saturating_sub(limit).as_micros() as u64, Ordering::Relaxed);
+        }
         let (status, text) = match result {
             Ok(answer) => answer,
             Err(_) => {
@@ -152,7 +170,8 @@ pub struct Load {
 
 impl Load {
     pub fn start(plan: Plan) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let threads = plan.rate.div_ceil(RATE_OF_A_THREAD).clamp(1, 2) as usize;
+        let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build().unwrap();
         let (ledger, is_over) = (Arc::<Ledger>::default(), Arc::new(AtomicBool::new(false)));
         let driver = runtime.spawn(drive(Arc::new(plan), Arc::clone(&ledger), Arc::clone(&is_over)));
         Self { ledger, is_over, driver: Some(driver), runtime: Some(runtime) }
@@ -202,14 +221,15 @@ async fn drive(plan: Arc<Plan>, ledger: Arc<Ledger>, is_over: Arc<AtomicBool>) {
 
 async fn deliver(number: usize, plan: Arc<Plan>, ledger: Arc<Ledger>, pool: Arc<Pool>) {
     let id = format!("{}-{number}", plan.name);
-    let bytes = plan.senders[number % plan.senders.len()].request(&id).bytes();
+    let sender = &plan.senders[number % plan.senders.len()];
+    let bytes = sender.request(&id).bytes();
     let mut pause = PAUSE_FIRST;
     for attempt in 0.. {
         let target = plan.targets[(number + attempt) % plan.targets.len()];
         let began = Instant::now();
         let result = tokio::time::timeout(ANSWER_MAX, pool.send(target, &bytes)).await;
         let result = result.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        if ledger.answered(&id, &result, began.elapsed()) || !plan.retries {
+        if ledger.answered(&id, &result, began.elapsed(), sender.time_limit()) || !plan.retries {
             break;
         }
         tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;

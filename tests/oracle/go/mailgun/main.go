@@ -2,21 +2,17 @@
 package main
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log"
-	"os"
-	"path/filepath"
 
 	mailgun "github.com/mailgun/mailgun-go/v4"
-)
 
-// 2026-11-24T00:00:00Z, the clock of all vectors made here.
-const now = 1795478400
+	"jethook.dev/oracle/vector"
+)
 
 const key = "oracle mailgun webhook signing key"
 
@@ -25,23 +21,23 @@ type object = map[string]any
 func main() {
 	log.SetFlags(0)
 	delivered := "e0b5477167110d68991efc6b9f89f0a11066af27834600e001"
-	write("sdk-delivered", key, "delivered", delivered, object{"signature": sign(key, delivered), "event-data": data("delivered")})
+	write("sdk-delivered", "delivered", delivered, object{"signature": sign(key, delivered), "event-data": data("delivered")})
 
 	// A subaccount's event: the second signature is made with the main account's key.
 	opened := "e0b5477167110d68991efc6b9f89f0a11066af27834600e002"
 	signature := sign("another account's key", opened)
 	signature["parent-signature"] = sign(key, opened)["signature"]
-	write("sdk-subaccount", key, "opened", opened, object{"signature": signature, "event-data": data("opened")})
+	write("sdk-subaccount", "opened", opened, object{"signature": signature, "event-data": data("opened")})
 }
 
 func data(event string) object {
-	return object{"event": event, "id": "Ase7i2zsRYeDXztHGENqRA", "timestamp": now - 2.5, "recipient": "zoë@example.com"}
+	return object{"event": event, "id": "Ase7i2zsRYeDXztHGENqRA", "timestamp": vector.Now - 2.5, "recipient": "zoë@example.com"}
 }
 
 func sign(key, token string) object {
 	mac := hmac.New(sha256.New, []byte(key))
-	fmt.Fprintf(mac, "%d%s", now, token)
-	signature := mailgun.Signature{TimeStamp: fmt.Sprint(now), Token: token, Signature: hex.EncodeToString(mac.Sum(nil))}
+	fmt.Fprintf(mac, "%d%s", vector.Now, token)
+	signature := mailgun.Signature{TimeStamp: fmt.Sprint(vector.Now), Token: token, Signature: hex.EncodeToString(mac.Sum(nil))}
 	client := mailgun.NewMailgun("example.com", "not-a-key")
 	client.SetWebhookSigningKey(key)
 	if good, err := client.VerifyWebhookSignature(signature); err != nil || !good {
@@ -50,34 +46,15 @@ func sign(key, token string) object {
 	return object{"timestamp": signature.TimeStamp, "token": token, "signature": signature.Signature}
 }
 
-func write(name, key, event, id string, body object) {
+func write(name, event, id string, body object) {
 	text, err := json.Marshal(body)
-	check(err)
-	vector := struct {
-		From    object   `json:"from"`
-		Now     int64    `json:"now"`
-		Secrets []string `json:"secrets"`
-		Request object   `json:"request"`
-		Expect  object   `json:"expect"`
-	}{
-		object{"kind": "sdk", "name": "mailgun-go 4.23.0 (accepts)", "date": "2026-11-24"},
-		now,
-		[]string{key},
-		object{"method": "POST", "url": "/shop/mailgun", "headers": [][2]string{{"Content-Type", "application/json"}}, "body": string(text)},
-		object{"event": event, "id": id},
-	}
-	folder := filepath.Join("..", "..", "vectors", "mailgun")
-	check(os.MkdirAll(folder, 0o755))
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	check(encoder.Encode(vector))
-	check(os.WriteFile(filepath.Join(folder, name+".json"), out.Bytes(), 0o644))
-}
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
+	vector.Check(err)
+	headers := [][2]string{{"Content-Type", "application/json"}}
+	vector.Write("mailgun", name, vector.Vector{
+		From:    vector.From{Kind: "sdk", Name: "mailgun-go 4.23.0 (accepts)", Date: vector.Date},
+		Now:     vector.Now,
+		Secrets: []any{key},
+		Request: vector.Request{Method: "POST", URL: "/shop/mailgun", Headers: headers, Body: string(text)},
+		Expect:  vector.Expect{Event: &event, ID: &id},
+	})
 }
