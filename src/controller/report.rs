@@ -15,8 +15,8 @@ use super::queue::{Queue, Verdict};
 use crate::api::{WebhookEndpoint, WebhookEndpointStatus};
 use crate::route::EndpointRef;
 
-/// Time between two writes: 40 a second, which leaves 10 of the 50 in all for Events.
-const WRITE_EVERY: Duration = Duration::from_millis(25);
+/// Time between two writes: 35 a second. With the Events some of the 50 in all are left for what arrives bunched.
+const WRITE_EVERY: Duration = Duration::from_millis(28);
 /// Writes under way.
 const WRITES_MAX: usize = 8;
 /// Reports that come so shortly before leadership is noticed are still written.

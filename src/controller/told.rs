@@ -33,6 +33,10 @@ impl Ledger {
     /// The object shows this status. True: someone else wrote it, so that what was told is not there any more.
     pub(super) fn see(&mut self, status: Option<Shared>) -> bool {
         if are_same(self.last.as_deref(), status.as_deref()) {
+            // The source holds this one as well: one of the two is enough.
+            if self.last == status {
+                self.last.clone_from(&status);
+            }
             self.seen.clone_from(&self.last);
             self.sent = VecDeque::new();
             return false;
