@@ -85,9 +85,15 @@ bench: ## jethook beside its floor: CPU, throughput, latency, memory (OPTIONS='-
 	@PROFILE='$(PROFILE)' benches/bench.sh $(OPTIONS)
 
 .PHONY: bench-peers
-bench-peers: ## the same beside receivers written by hand in Go and Node
-	@echo '== make bench-peers: 3 minutes, after release builds (15 minutes cold)'
+bench-peers: ## the same beside receivers written in Go, Node and FastAPI, Bento, and Django with Celery (PEERS='go node': some)
+	@echo '== make bench-peers: 6 minutes, after release builds (20 minutes cold)'
 	@PROFILE='$(PROFILE)' benches/bench.sh --peers $(OPTIONS)
+
+.PHONY: bench-scale
+bench-scale: ## 10,000 endpoints in a real apiserver: start, memory, apply to live, what the apiserver is asked (ENDPOINTS=…)
+	@echo '== make bench-scale: 9 minutes, after a release build (10 minutes cold)'
+	@tests/tools/tools.sh
+	@tools=$$(tests/tools/tools.sh --print) && JETHOOK_TEST_TOOLS=$$tools cargo test $(PROFILE) --locked --test scale
 
 .PHONY: build
 build: ## target/release/jethook

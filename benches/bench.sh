@@ -8,6 +8,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 profile=${PROFILE---release}
+folder=$root/benches/peers
+built=${XDG_CACHE_HOME:-$HOME/.cache}/jethook/peers
 
 fail() {
   printf 'bench: %s\n' "$*" >&2
@@ -22,17 +24,64 @@ binaries() { # manifest
   if [[ $profile == --release ]]; then printf '%s/release\n' "${BASH_REMATCH[1]}"; else printf '%s/debug\n' "${BASH_REMATCH[1]}"; fi
 }
 
-# What a peer needs, and how it is started. One whose language is missing ends the run: a table without it would not show it.
+# What each peer needs, and how it is started. One that can't be built ends the run: a table without it would not show it.
+# PEERS chooses some of them.
 peers() {
-  local folder=$root/benches/peers built=${XDG_CACHE_HOME:-$HOME/.cache}/jethook/peers program
-  for program in go node npm; do
-    command -v "$program" >/dev/null || fail "$program is not installed, which a peer needs"
+  local peer
+  for peer in ${PEERS:-go node fastapi bento django}; do
+    [[ $(type -t "peer_$peer") == function ]] || fail "PEERS: there is no $peer; there are go, node, fastapi, bento, django"
+    mkdir -p "$built/$peer"
+    "peer_$peer"
   done
-  mkdir -p "$built/node"
-  (cd "$folder/go" && go build -o "$built/go-receiver" .)
+}
+
+needs() { # program...
+  local program
+  for program; do
+    command -v "$program" >/dev/null || fail "$program is not installed, which a peer needs (PEERS='go node' leaves the others out)"
+  done
+}
+
+# Python's programs of a peer, in an environment of its own; made again when its requirements change.
+python() { # peer
+  local wanted=$folder/$1/requirements.txt
+  needs python3
+  cmp -s "$wanted" "$built/$1/requirements.txt" && return
+  python3 -m venv --clear "$built/$1/venv"
+  "$built/$1/venv/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
+  cp "$wanted" "$built/$1/requirements.txt"
+}
+
+peer_go() {
+  needs go
+  (cd "$folder/go" && go build -o "$built/go/receiver" .)
+  options+=(--peer "go=$built/go/receiver")
+}
+
+peer_node() {
+  needs node npm
   cp "$folder/node/package.json" "$folder/node/server.mjs" "$built/node/"
   (cd "$built/node" && npm install --silent --no-audit --no-fund)
-  options+=(--peer "go=$built/go-receiver" --peer "node=node $built/node/server.mjs")
+  options+=(--peer "node=node $built/node/server.mjs")
+}
+
+# As many workers as the machine of the figures has cores.
+peer_fastapi() {
+  python fastapi
+  local uvicorn=$built/fastapi/venv/bin/uvicorn
+  options+=(--peer "fastapi=env PYTHONDONTWRITEBYTECODE=1 $uvicorn --app-dir $folder/fastapi receiver:app --host 127.0.0.1 --port \$PORT --workers 2 --no-access-log --log-level error")
+}
+
+peer_bento() {
+  needs go
+  (cd "$folder/bento" && go build -ldflags '-s -w' -o "$built/bento/receiver" .)
+  options+=(--peer "bento=$built/bento/receiver -c $folder/bento/receiver.yaml")
+}
+
+peer_django() {
+  needs redis-server
+  python django
+  options+=(--pattern "django=$folder/django/run.sh $built/django/venv/bin")
 }
 
 [[ $(uname -s) == Linux ]] || fail "CPU and memory are read from /proc, which Linux alone has"

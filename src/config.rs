@@ -1,11 +1,15 @@
 //! Every flag and environment variable of `jethook run`. The only reader of the environment.
 
+mod traces;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
+
+pub use traces::{Sampler, TraceConfig};
 
 use crate::secret::Secret;
 
@@ -33,6 +37,9 @@ pub struct RunConfig {
     /// Logs.
     #[command(flatten)]
     pub log: LogConfig,
+    /// Traces.
+    #[command(flatten)]
+    pub traces: TraceConfig,
     /// PEM file with CAs to trust, beside the system's, where keys are fetched
     #[arg(long, env = "JETHOOK_KEY_CA_FILE", value_name = "FILE", help_heading = "Operation")]
     pub key_ca_file: Option<PathBuf>,

@@ -15,6 +15,8 @@ pub mod config;
 
 pub mod telemetry;
 
+pub mod trace;
+
 pub mod outcome;
 
 pub mod metrics;

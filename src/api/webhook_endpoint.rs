@@ -84,7 +84,7 @@ pub struct WebhookEndpointSpec {
     ).message(
         "must have at least one of hmac, hash, publicKey, standardWebhooks, token, jwt and httpSignature, or none alone"
     ))]
-    pub verification: Option<Verification>,
+    pub verification: Option<Box<Verification>>,
     /// The keys that deliveries are verified with, from Secrets of the endpoint's own namespace. Of several keys of one
     /// use any may verify, so a key is rotated by adding the new one, changing it at the provider, and removing the old
     /// one. Up to 8. What can't be used is `ResolvedRefs=False` with `SecretNotFound`, `SecretKeyNotFound` or

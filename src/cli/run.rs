@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -13,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, install_crypto};
 use crate::admin::{self, Admin};
 use crate::config::{self, RunConfig};
-use crate::controller::core::{Core, NamedSecrets, Notice, Report, SecretRef, Update};
+use crate::controller::core::{Core, Notice, Report, SecretRef, Update};
 use crate::controller::kube::Cluster;
 use crate::controller::manifests::Manifests;
+use crate::controller::names::Names;
 use crate::controller::notice::{Announcer, Refused};
 use crate::controller::report::Reporter;
 use crate::controller::secrets::SecretReader;
@@ -29,6 +31,7 @@ use crate::route::{KeyHosts, Routes};
 use crate::store::{self, Denials, LastCheck, PublishLimits, Publisher, ReplicaLines, Spool, StreamLines, Streams};
 use crate::stream::{Connection, View, Wanted};
 use crate::telemetry;
+use crate::trace::Traces;
 
 /// Updates that may wait for the controller; a source then waits.
 const UPDATES_MAX: usize = 1024;
@@ -71,7 +74,10 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
     let spool = start_spool(&config, &wires, &health, &reached)?;
     let shared =
         Arc::new(publishing(&config, &wires, &denials).with_spool(spool.as_ref().map(|(spool, _)| spool.clone())));
-    let receiver = start_receiver(&config, &wires, &health, notices, &shared)?;
+    let identity = lease::identity();
+    let traces = Traces::start(&config.traces, identity.clone(), Handle::current()).map_err(Failure::Usage)?;
+    let traces = traces.map(Arc::new);
+    let receiver = start_receiver(&config, &wires, &health, notices, &shared, traces.clone())?;
     let mut streams = Streams::connect(
         &config.nats,
         config.stream.clone(),
@@ -91,7 +97,6 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
         None => None,
     };
 
-    let identity = lease::identity();
     let leaving = CancellationToken::new();
     let replicas = streams.replicas(identity.clone());
     let source = Source::start(&config, &wires, identity, refusals).await?;
@@ -138,6 +143,9 @@ async fn operate(config: RunConfig) -> Result<(), Failure> {
         spool.end(&wires.metrics).await;
     }
     source.end().await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -156,8 +164,8 @@ struct Wires {
     routes: Routes,
     updates: mpsc::Sender<Update>,
     updates_in: mpsc::Receiver<Update>,
-    named_secrets: watch::Sender<Option<Arc<NamedSecrets>>>,
-    named_secrets_in: watch::Receiver<Option<Arc<NamedSecrets>>>,
+    named_secrets: watch::Sender<Option<Names>>,
+    named_secrets_in: watch::Receiver<Option<Names>>,
     wanted: watch::Sender<Arc<Wanted>>,
     wanted_in: watch::Receiver<Arc<Wanted>>,
     view: watch::Sender<Arc<View>>,
@@ -227,6 +235,7 @@ fn start_receiver(
     health: &Health,
     notices: mpsc::Sender<RefusalNotice>,
     shared: &Arc<store::Shared>,
+    traces: Option<Arc<Traces>>,
 ) -> Result<Receiver, Failure> {
     let (nats, shared) = (Arc::new(config.nats.clone()), Arc::clone(shared));
     let connect = move || {
@@ -246,6 +255,7 @@ fn start_receiver(
         health: health.clone(),
         notices,
         keys: Fetcher::start(&keys).map_err(Failure::Usage)?,
+        traces,
     };
     Receiver::start(&config.receiver, parts, connect).map_err(|error| Failure::Usage(chain(&error)))
 }

@@ -9,7 +9,8 @@ use crate::route::EndpointRef;
 /// Who claims which path. Nothing here knows whether the rest of a spec is accepted: a typo hands no path over.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
-    by_path: HashMap<String, BTreeSet<(Timestamp, EndpointRef)>>,
+    /// Sorted; nearly always one.
+    by_path: HashMap<Box<str>, Vec<(Timestamp, EndpointRef)>>,
 }
 
 impl Claims {
@@ -26,13 +27,15 @@ impl Claims {
         endpoint: &EndpointRef,
         touched: &mut BTreeSet<EndpointRef>,
     ) {
-        let claimants = self.by_path.entry(path.to_owned()).or_default();
+        let claimants = self.by_path.entry(path.into()).or_insert_with(|| Vec::with_capacity(1));
         let claim = (created, endpoint.clone());
         if claimants.first().is_none_or(|first| claim < *first) {
             touched.extend(claimants.iter().map(|(_, rival)| rival.clone()));
         }
         touched.insert(endpoint.clone());
-        claimants.insert(claim);
+        if let Err(at) = claimants.binary_search(&claim) {
+            claimants.insert(at, claim);
+        }
     }
 
     /// Takes a claim back. The endpoints whose standing may differ now are added to `touched`.
@@ -46,7 +49,9 @@ impl Claims {
         let Some(claimants) = self.by_path.get_mut(path) else { return };
         let claim = (created, endpoint.clone());
         let was_owner = claimants.first() == Some(&claim);
-        claimants.remove(&claim);
+        if let Ok(at) = claimants.binary_search(&claim) {
+            claimants.remove(at);
+        }
         if was_owner {
             touched.extend(claimants.iter().map(|(_, rival)| rival.clone()));
         }

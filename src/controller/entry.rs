@@ -24,7 +24,7 @@ pub(super) struct Entry {
     /// The path that it claims.
     pub(super) standing: Standing,
     /// The keys that it names.
-    pub(super) named: BTreeSet<NamedKey>,
+    pub(super) named: Vec<NamedKey>,
     /// Where it publishes.
     pub(super) targets: Vec<Target>,
     /// The path at which its route stands in the table.
@@ -65,8 +65,8 @@ impl Standing {
     /// How an endpoint stands by what was observed of it. `known` is the path that it is known to have had.
     pub(super) fn of(observed: &Observed, policy: &Policy, known: Option<&str>) -> Self {
         let endpoint = &observed.endpoint;
-        let problem = match &observed.resource {
-            Ok(resource) => match wanted_path(endpoint, resource.spec.path.as_deref(), policy) {
+        let problem = match &observed.spec {
+            Ok(spec) => match wanted_path(endpoint, spec.path.as_deref(), policy) {
                 Ok(path) => return Self::Wants(path),
                 Err(problem) => problem,
             },
@@ -80,7 +80,7 @@ impl Standing {
 
 impl Entry {
     /// A new endpoint. The status found on it tells the path that it had before this process began.
-    pub(super) fn new(observed: Observed, status: Option<WebhookEndpointStatus>, policy: &Policy) -> Self {
+    pub(super) fn new(observed: Observed, status: Option<Arc<WebhookEndpointStatus>>, policy: &Policy) -> Self {
         let known = status.as_ref().and_then(|status| status.path.as_deref());
         let standing = Standing::of(&observed, policy, known);
         let mut told = Ledger::default();
@@ -110,9 +110,9 @@ impl Entry {
 
     /// Whether this is the object as it is known, whatever its status.
     pub(super) fn is_same(&self, other: &Observed) -> bool {
-        let Observed { endpoint: _, uid, generation, created, resource, status: _ } = &self.observed;
-        let is_same_spec = match (resource, &other.resource) {
-            (Ok(known), Ok(other)) => Arc::ptr_eq(known, other) || known.spec == other.spec,
+        let Observed { endpoint: _, uid, generation, created, spec, status: _ } = &self.observed;
+        let is_same_spec = match (spec, &other.spec) {
+            (Ok(known), Ok(other)) => known == other,
             (Err(known), Err(other)) => known == other,
             (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
         };
@@ -128,8 +128,8 @@ impl Entry {
         metrics: &Metrics,
     ) -> Compiled {
         let Self { observed, standing, handles, .. } = self;
-        let provider = match (&observed.resource, &handles) {
-            (Ok(resource), _) => resource.spec.provider.clone(),
+        let provider = match (&observed.spec, &handles) {
+            (Ok(spec), _) => spec.provider.clone(),
             (Err(_), Some((provider, _))) => provider.clone(),
             (Err(_), None) => String::new(),
         };
@@ -147,9 +147,9 @@ impl Entry {
             }
         };
         let is_owner = owner == Some(&observed.endpoint);
-        let compiled = match &observed.resource {
+        let compiled = match &observed.spec {
             Err(_) => unread(&observed.endpoint, standing, is_owner, provider, handles),
-            Ok(resource) => {
+            Ok(spec) => {
                 let claim = match (&*standing, owner) {
                     (Standing::Keeps(kept, problem), _) => {
                         Claim::Refused { problem, kept: kept.as_deref().filter(|_| is_owner) }
@@ -157,13 +157,13 @@ impl Entry {
                     (Standing::Wants(path), Some(by)) if !is_owner => Claim::Taken { path, by },
                     (Standing::Wants(path), _) => Claim::Owned(path),
                 };
-                let source = Source { endpoint: &observed.endpoint, uid: &observed.uid, spec: &resource.spec };
+                let source = Source { endpoint: &observed.endpoint, uid: &observed.uid, spec };
                 route::compile(source, claim, world, settings, handles)
             }
         };
         handles.rate.clone_from(&compiled.rate);
-        if let Ok(resource) = &observed.resource {
-            let keys = resource.spec.secret_refs.iter();
+        if let Ok(spec) = &observed.spec {
+            let keys = spec.secret_refs.iter();
             let keys: Vec<_> = keys.map(|key| KeyName { secret: key.name.clone(), key: key.key.clone() }).collect();
             handles.metrics.retain_keys(&keys);
         }
@@ -193,9 +193,11 @@ fn unread(endpoint: &EndpointRef, standing: &Standing, is_owner: bool, provider:
     }
 }
 
-fn named(observed: &Observed) -> BTreeSet<NamedKey> {
-    let Ok(resource) = &observed.resource else { return BTreeSet::new() };
+/// Sorted, each once.
+fn named(observed: &Observed) -> Vec<NamedKey> {
+    let Ok(spec) = &observed.spec else { return Vec::new() };
     let namespace = &observed.endpoint.namespace;
     let secret = |name: &str| SecretRef { namespace: Arc::clone(namespace), name: name.into() };
-    resource.spec.secret_refs.iter().map(|reference| (secret(&reference.name), reference.key.clone())).collect()
+    let named = spec.secret_refs.iter().map(|reference| (secret(&reference.name), reference.key.clone()));
+    named.collect::<BTreeSet<_>>().into_iter().collect()
 }

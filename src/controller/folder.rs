@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::core::{ClusterProvider, SecretRef};
 use crate::api::manifest::{self, Manifest};
-use crate::api::{FieldError, Kind, WebhookEndpoint, endpoint, provider, validate};
+use crate::api::{FieldError, Kind, WebhookEndpointSpec, endpoint, provider, validate};
 use crate::route::EndpointRef;
 use crate::secret::{Secret, keys_of};
 
@@ -31,7 +31,7 @@ const NAMESPACE_DEFAULT: &str = "default";
 #[derive(Clone, Debug)]
 pub(super) enum Object {
     /// An endpoint, or what is wrong with it.
-    Endpoint(EndpointRef, Result<Arc<WebhookEndpoint>, String>),
+    Endpoint(EndpointRef, Result<Arc<WebhookEndpointSpec>, String>),
     /// A provider, or what is wrong with it.
     Provider(Arc<str>, ClusterProvider),
     /// A Secret.
@@ -214,8 +214,9 @@ fn objects(file: &str, manifests: &[Manifest], before: &[Object]) -> Vec<Object>
         match kind {
             Kind::WebhookEndpoint => {
                 tell(file, manifest, &faults, "an endpoint is not valid; its route is closed");
-                let resource = endpoint(&value).map(Arc::new).map_err(|faults| sentence(&faults));
-                objects.push(Object::Endpoint(EndpointRef { namespace, name }, resource));
+                let spec = endpoint(&value).map(|endpoint| Arc::new(endpoint.spec));
+                let spec = spec.map_err(|faults| sentence(&faults));
+                objects.push(Object::Endpoint(EndpointRef { namespace, name }, spec));
             }
             Kind::ClusterWebhookProvider => {
                 tell(file, manifest, &faults, "a provider is not valid; the routes that use it are closed");

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::core::{NamedSecrets, SecretRef};
+use super::core::SecretRef;
+use super::names::{NamedSecrets, Renamed};
 use crate::event::is_within;
 use crate::route::EndpointRef;
 use crate::stream::Wanted;
@@ -16,23 +17,33 @@ pub(super) type Target = (String, String);
 /// Who depends on what.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    secrets: BTreeMap<SecretRef, BTreeMap<EndpointRef, BTreeSet<String>>>,
+    /// Which endpoint names which key. Flat, because nearly every Secret is one endpoint's.
+    secrets: BTreeSet<(SecretRef, EndpointRef, String)>,
     streams: BTreeMap<String, BTreeMap<EndpointRef, String>>,
-    are_names_changed: bool,
+    /// Secrets of which other keys may be named than were told.
+    renamed: BTreeSet<SecretRef>,
     are_targets_changed: bool,
-    named: Option<Arc<NamedSecrets>>,
+    /// As it was told.
+    named: Option<NamedSecrets>,
     wanted: Option<Arc<Wanted>>,
 }
 
 impl Index {
     /// The endpoints that name a Secret.
     pub(super) fn naming(&self, secret: &SecretRef) -> Vec<EndpointRef> {
-        self.secrets.get(secret).into_iter().flat_map(BTreeMap::keys).cloned().collect()
+        let mut endpoints: Vec<_> = self.naming_keys(secret).map(|(_, endpoint, _)| endpoint.clone()).collect();
+        endpoints.dedup();
+        endpoints
+    }
+
+    fn naming_keys<'a>(&'a self, secret: &'a SecretRef) -> impl Iterator<Item = &'a (SecretRef, EndpointRef, String)> {
+        let first = EndpointRef { namespace: "".into(), name: "".into() };
+        self.secrets.range((secret.clone(), first, String::new())..).take_while(move |(of, ..)| of == secret)
     }
 
     /// Whether any endpoint names a Secret.
     pub(super) fn is_named(&self, secret: &SecretRef) -> bool {
-        self.secrets.contains_key(secret)
+        self.naming_keys(secret).next().is_some()
     }
 
     /// The endpoints that publish to a stream.
@@ -52,23 +63,16 @@ impl Index {
     }
 
     /// An endpoint names other keys now.
-    pub(super) fn rename(&mut self, endpoint: &EndpointRef, before: &BTreeSet<NamedKey>, now: &BTreeSet<NamedKey>) {
+    pub(super) fn rename(&mut self, endpoint: &EndpointRef, before: &[NamedKey], now: &[NamedKey]) {
         if before == now {
             return;
         }
-        self.are_names_changed = true;
-        for (secret, _) in before {
-            if let Some(by) = self.secrets.get_mut(secret) {
-                by.remove(endpoint);
-                if by.is_empty() {
-                    self.secrets.remove(secret);
-                }
-            }
+        self.renamed.extend(before.iter().chain(now).map(|(secret, _)| secret.clone()));
+        for (secret, key) in before {
+            self.secrets.remove(&(secret.clone(), endpoint.clone(), key.clone()));
         }
-        for (secret, key) in now {
-            let by = self.secrets.entry(secret.clone()).or_default();
-            by.entry(endpoint.clone()).or_default().insert(key.clone());
-        }
+        let now = now.iter().map(|(secret, key)| (secret.clone(), endpoint.clone(), key.clone()));
+        self.secrets.extend(now);
     }
 
     /// An endpoint publishes elsewhere now.
@@ -90,22 +94,26 @@ impl Index {
         }
     }
 
-    /// The Secrets to read where they are others than before, and those that nobody names any more.
-    pub(super) fn take_named(&mut self) -> Option<(Arc<NamedSecrets>, Vec<SecretRef>)> {
-        if self.named.is_some() && !std::mem::take(&mut self.are_names_changed) {
-            return None;
+    /// The Secrets of which other keys are named than before; the first time also where there are none.
+    pub(super) fn take_named(&mut self) -> Option<Vec<Renamed>> {
+        let is_first = self.named.is_none();
+        let mut named = self.named.take().unwrap_or_default();
+        let mut changes = Vec::new();
+        for secret in std::mem::take(&mut self.renamed) {
+            let all: BTreeSet<_> = self.naming_keys(&secret).map(|(.., key)| key.clone()).collect();
+            let keys = (!all.is_empty()).then_some(all);
+            if named.get(&secret).map(AsRef::as_ref) == keys.as_ref() {
+                continue;
+            }
+            let keys = keys.map(Arc::new);
+            match &keys {
+                Some(keys) => drop(named.insert(secret.clone(), Arc::clone(keys))),
+                None => drop(named.remove(&secret)),
+            }
+            changes.push((secret, keys));
         }
-        self.are_names_changed = false;
-        let keys = |by: &BTreeMap<EndpointRef, BTreeSet<String>>| by.values().flatten().cloned().collect();
-        let named: NamedSecrets = self.secrets.iter().map(|(secret, by)| (secret.clone(), keys(by))).collect();
-        if self.named.as_deref() == Some(&named) {
-            return None;
-        }
-        let named = Arc::new(named);
-        let before = self.named.replace(Arc::clone(&named));
-        let gone = before.iter().flat_map(|before| before.keys()).filter(|secret| !named.contains_key(secret)).cloned();
-        let gone = gone.collect();
-        Some((named, gone))
+        self.named = Some(named);
+        (is_first || !changes.is_empty()).then_some(changes)
     }
 
     /// The streams to read where they are others than before, and those that nobody names any more.

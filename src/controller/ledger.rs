@@ -1,10 +1,12 @@
 //! Pure: which Secret is to be read next, and what its answer means.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::{NamedSecrets, SecretData, SecretRef, Update};
+use super::core::{SecretData, SecretRef, Update};
 use super::kube::Backoff;
+use super::names::{NamedSecrets, Names};
 
 /// Reads at a time.
 const READS_MAX: usize = 16;
@@ -20,7 +22,7 @@ const FORBIDDEN_RETRY: Duration = Duration::from_secs(30);
 pub(super) struct Read {
     pub(super) secret: SecretRef,
     /// The keys to keep.
-    pub(super) keys: BTreeSet<String>,
+    pub(super) keys: Arc<BTreeSet<String>>,
     pub(super) ticket: u64,
 }
 
@@ -51,11 +53,13 @@ pub(super) struct Ledger {
     reading: usize,
     last_ticket: u64,
     first_pass: FirstPass,
+    /// Of the names that were taken in.
+    version: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
-    keys: BTreeSet<String>,
+    keys: Arc<BTreeSet<String>>,
     known: Known,
     state: State,
     ticket: u64,
@@ -67,7 +71,7 @@ struct Entry {
 enum Known {
     Unread,
     Absent,
-    Present { uid: String, resource_version: String, keys: BTreeSet<String> },
+    Present { uid: String, resource_version: String, keys: Arc<BTreeSet<String>> },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,38 +93,58 @@ enum FirstPass {
 }
 
 impl Ledger {
-    /// These Secrets and keys are named now; the first call begins the first pass.
-    pub(super) fn name(&mut self, named: &NamedSecrets) {
-        self.entries.retain(|secret, _| named.contains_key(secret));
+    /// Takes in what is named now; the first call begins the first pass.
+    pub(super) fn follow(&mut self, names: &Names) {
+        let is_first = matches!(self.first_pass, FirstPass::NotBegun);
+        match names.since(self.version) {
+            Some(changed) if !is_first => changed.for_each(|secret| self.rename(secret, names.all().get(secret))),
+            Some(_) | None => self.name(names.all()),
+        }
+        self.version = names.version();
+    }
+
+    /// These Secrets and keys are named now, and no others.
+    fn name(&mut self, named: &NamedSecrets) {
+        let gone: Vec<_> = self.entries.keys().filter(|secret| !named.contains_key(secret)).cloned().collect();
+        for secret in &gone {
+            self.rename(secret, None);
+        }
         for (secret, keys) in named {
-            match self.entries.get_mut(secret) {
-                Some(entry) if entry.keys == *keys => continue,
-                Some(entry) => {
-                    let is_more = !keys.is_subset(&entry.keys);
-                    entry.keys.clone_from(keys);
-                    if !is_more {
-                        continue;
-                    }
-                }
-                None => {
-                    let entry = Entry {
-                        keys: keys.clone(),
-                        known: Known::Unread,
-                        state: State::Idle,
-                        ticket: 0,
-                        backoff: Backoff::new(RETRY_FIRST, RETRY_LAST),
-                        failures: 0,
-                    };
-                    self.entries.insert(secret.clone(), entry);
+            self.rename(secret, Some(keys));
+        }
+        if matches!(self.first_pass, FirstPass::NotBegun) {
+            self.first_pass = FirstPass::Awaits(named.keys().cloned().collect());
+        }
+    }
+
+    /// These keys of a Secret are named now; `None`: it is not named.
+    fn rename(&mut self, secret: &SecretRef, keys: Option<&Arc<BTreeSet<String>>>) {
+        let Some(keys) = keys else {
+            self.entries.remove(secret);
+            self.settle(secret);
+            return;
+        };
+        match self.entries.get_mut(secret) {
+            Some(entry) => {
+                let is_more = !keys.is_subset(&entry.keys);
+                entry.keys.clone_from(keys);
+                if !is_more {
+                    return;
                 }
             }
-            self.touch(secret);
+            None => {
+                let entry = Entry {
+                    keys: Arc::clone(keys),
+                    known: Known::Unread,
+                    state: State::Idle,
+                    ticket: 0,
+                    backoff: Backoff::new(RETRY_FIRST, RETRY_LAST),
+                    failures: 0,
+                };
+                self.entries.insert(secret.clone(), entry);
+            }
         }
-        match &mut self.first_pass {
-            FirstPass::NotBegun => self.first_pass = FirstPass::Awaits(named.keys().cloned().collect()),
-            FirstPass::Awaits(rest) => rest.retain(|secret| named.contains_key(secret)),
-            FirstPass::Over => {}
-        }
+        self.touch(secret);
     }
 
     pub(super) fn is_named(&self, secret: &SecretRef) -> bool {
@@ -202,7 +226,7 @@ impl Ledger {
             entry.ticket = self.last_ticket;
             entry.state = State::Reading;
             self.reading += 1;
-            return Some(Read { keys: entry.keys.clone(), ticket: entry.ticket, secret });
+            return Some(Read { keys: Arc::clone(&entry.keys), ticket: entry.ticket, secret });
         }
         None
     }
@@ -291,7 +315,8 @@ mod tests {
     }
 
     fn named(names: &[(&str, &[&str])]) -> NamedSecrets {
-        names.iter().map(|(name, keys)| (secret(name), keys.iter().map(|&key| key.to_owned()).collect())).collect()
+        let keys = |keys: &[&str]| Arc::new(keys.iter().map(|&key| key.to_owned()).collect());
+        names.iter().map(|(name, of)| (secret(name), keys(of))).collect()
     }
 
     fn present(uid: &str, version: &str) -> Found {
@@ -321,6 +346,22 @@ mod tests {
         ledger.seen(&secret("other"), "1");
         assert_eq!(ledger.next_read().unwrap().secret, secret("one"));
         assert_eq!(ledger.next_read(), None);
+    }
+
+    #[test]
+    fn what_is_named_is_followed_by_its_changes() {
+        let keys = || Some(Arc::new(BTreeSet::from(["secret".to_owned()])));
+        let (mut ledger, mut names) = (Ledger::default(), Names::default());
+        ledger.follow(&names);
+        assert!(ledger.ends_first_pass(), "nothing was named");
+        names.change(vec![(secret("one"), keys()), (secret("two"), keys())]);
+        ledger.follow(&names);
+        assert!(ledger.is_named(&secret("one")) && ledger.is_named(&secret("two")));
+        names.change(vec![(secret("one"), None), (secret("three"), keys())]);
+        ledger.follow(&names);
+        assert!(!ledger.is_named(&secret("one")) && ledger.is_named(&secret("three")));
+        let reads: Vec<_> = std::iter::from_fn(|| ledger.next_read()).map(|read| read.secret).collect();
+        assert_eq!(reads, [secret("two"), secret("three")]);
     }
 
     #[test]
@@ -434,7 +475,7 @@ mod tests {
     fn at_most_sixteen_are_read_at_a_time() {
         let mut ledger = Ledger::default();
         let names: Vec<_> = (0..40).map(|number| format!("s{number}")).collect();
-        ledger.name(&names.iter().map(|name| (secret(name), BTreeSet::new())).collect());
+        ledger.name(&names.iter().map(|name| (secret(name), Arc::default())).collect());
         let reads: Vec<_> = std::iter::from_fn(|| ledger.next_read()).collect();
         assert_eq!(reads.len(), READS_MAX);
         ledger.done(reads[0].clone(), Found::Absent);

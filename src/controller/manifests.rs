@@ -15,10 +15,11 @@ use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
-use super::core::{ClusterProvider, NamedSecrets, Observed, Report, SecretData, SecretRef, Update};
+use super::core::{ClusterProvider, Observed, Report, SecretData, SecretRef, Update};
 use super::folder::{Folder, Object};
+use super::names::{NamedSecrets, Names};
 use super::status;
-use crate::api::{ConditionStatus, ConditionType, WebhookEndpoint};
+use crate::api::{ConditionStatus, ConditionType, WebhookEndpointSpec};
 use crate::metrics::Metrics;
 use crate::route::EndpointRef;
 use crate::secret::Secret;
@@ -31,7 +32,7 @@ const POLL_EVERY: Duration = Duration::from_millis(250);
 pub struct Manifests {
     watcher: Watcher,
     updates: mpsc::Sender<Update>,
-    named: watch::Receiver<Option<Arc<NamedSecrets>>>,
+    named: watch::Receiver<Option<Names>>,
 }
 
 /// A directory that can't be read at all.
@@ -50,7 +51,7 @@ impl Manifests {
     /// The directory can't be read. Later on that heals.
     pub fn open(
         folder: &Path,
-        named: watch::Receiver<Option<Arc<NamedSecrets>>>,
+        named: watch::Receiver<Option<Names>>,
         updates: mpsc::Sender<Update>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, OpenError> {
@@ -85,7 +86,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    async fn run(mut self, updates: mpsc::Sender<Update>, mut named: watch::Receiver<Option<Arc<NamedSecrets>>>) {
+    async fn run(mut self, updates: mpsc::Sender<Update>, mut named: watch::Receiver<Option<Names>>) {
         let mut poll = interval(POLL_EVERY);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut due = vec![Update::Leading(true)];
@@ -100,8 +101,8 @@ impl Watcher {
                     if changed.is_err() {
                         return;
                     }
-                    let all = named.borrow_and_update().clone();
-                    all.map(|all| self.state.name(&all)).unwrap_or_default()
+                    let names = named.borrow_and_update();
+                    names.as_ref().map(|names| self.state.name(names.all())).unwrap_or_default()
                 }
                 _ = poll.tick() => {
                     let Some((folder, is_changed)) = scan(self.folder).await else { return };
@@ -142,7 +143,7 @@ async fn scan(mut folder: Folder) -> Option<(Folder, bool)> {
 /// The objects as last told to the controller.
 #[derive(Debug, Default)]
 struct State {
-    endpoints: BTreeMap<EndpointRef, (i64, Result<Arc<WebhookEndpoint>, String>)>,
+    endpoints: BTreeMap<EndpointRef, (i64, Result<Arc<WebhookEndpointSpec>, String>)>,
     secrets: BTreeMap<SecretRef, (u64, BTreeMap<String, Secret>)>,
     providers: BTreeMap<String, ClusterProvider>,
     named: NamedSecrets,
@@ -160,9 +161,9 @@ impl State {
         let mut providers = BTreeMap::new();
         for (file, object) in objects {
             let (is_first, namespace, name): (_, &str, _) = match object {
-                Object::Endpoint(endpoint, resource) => {
+                Object::Endpoint(endpoint, spec) => {
                     let is_first = !endpoints.contains_key(endpoint);
-                    endpoints.entry(endpoint.clone()).or_insert_with(|| resource.clone());
+                    endpoints.entry(endpoint.clone()).or_insert_with(|| spec.clone());
                     (is_first, &endpoint.namespace, &endpoint.name)
                 }
                 Object::Provider(name, provider) => {
@@ -193,18 +194,21 @@ impl State {
         if is_changed { vec![Update::Providers(self.providers.clone())] } else { Vec::new() }
     }
 
-    fn take_endpoints(&mut self, found: BTreeMap<EndpointRef, Result<Arc<WebhookEndpoint>, String>>) -> Vec<Update> {
+    fn take_endpoints(
+        &mut self,
+        found: BTreeMap<EndpointRef, Result<Arc<WebhookEndpointSpec>, String>>,
+    ) -> Vec<Update> {
         let gone: Vec<_> = self.endpoints.keys().filter(|known| !found.contains_key(known)).cloned().collect();
         let mut changed = Vec::new();
-        for (endpoint, resource) in found {
+        for (endpoint, spec) in found {
             let known = self.endpoints.get(&endpoint);
             let generation = match known {
-                Some((_, known)) if is_same(known, &resource) => continue,
+                Some((_, known)) if *known == spec => continue,
                 Some((generation, _)) => generation + 1,
                 None => 1,
             };
-            changed.push(observed(&endpoint, generation, resource.clone()));
-            self.endpoints.insert(endpoint, (generation, resource));
+            changed.push(observed(&endpoint, generation, spec.clone()));
+            self.endpoints.insert(endpoint, (generation, spec));
         }
         for endpoint in &gone {
             self.endpoints.remove(endpoint);
@@ -256,22 +260,14 @@ impl State {
     }
 }
 
-fn is_same(a: &Result<Arc<WebhookEndpoint>, String>, b: &Result<Arc<WebhookEndpoint>, String>) -> bool {
-    match (a, b) {
-        (Ok(a), Ok(b)) => a.spec == b.spec,
-        (Err(a), Err(b)) => a == b,
-        (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
-    }
-}
-
-fn observed(endpoint: &EndpointRef, generation: i64, resource: Result<Arc<WebhookEndpoint>, String>) -> Observed {
+fn observed(endpoint: &EndpointRef, generation: i64, spec: Result<Arc<WebhookEndpointSpec>, String>) -> Observed {
     Observed {
         endpoint: endpoint.clone(),
         uid: uid(endpoint),
         generation,
         // Files have no age: paths go by namespace and name.
         created: Timestamp::UNIX_EPOCH,
-        resource,
+        spec,
         status: None,
     }
 }
@@ -354,8 +350,8 @@ mod tests {
     }
 
     fn endpoint(name: &str, provider: &str) -> Object {
-        let manifest = json!({"metadata": {"name": name}, "spec": {"provider": provider}});
-        Object::Endpoint(named(name), Ok(Arc::new(serde_json::from_value(manifest).unwrap())))
+        let spec = json!({"provider": provider});
+        Object::Endpoint(named(name), Ok(Arc::new(serde_json::from_value(spec).unwrap())))
     }
 
     fn secret(keys: &[(&str, &str)]) -> Object {
@@ -406,8 +402,8 @@ mod tests {
     fn the_first_of_two_counts() {
         let mut state = State::default();
         take(&mut state, &[endpoint("a", "first"), endpoint("a", "second")]);
-        let (_, resource) = &state.endpoints[&named("a")];
-        assert_eq!(resource.as_ref().unwrap().spec.provider, "first");
+        let (_, spec) = &state.endpoints[&named("a")];
+        assert_eq!(spec.as_ref().unwrap().provider, "first");
     }
 
     #[test]
@@ -415,8 +411,9 @@ mod tests {
         let mut state = State::default();
         let hook = [secret(&[("a", "1"), ("b", "2")])];
         assert_eq!(take(&mut state, &hook), ["0 providers", "0 in all"]);
-        let names =
-            |keys: &[&str]| NamedSecrets::from([(secret_ref(), keys.iter().map(|&key| key.to_owned()).collect())]);
+        let names = |keys: &[&str]| {
+            NamedSecrets::from([(secret_ref(), Arc::new(keys.iter().map(|&key| key.to_owned()).collect()))])
+        };
         assert_eq!(told(&state.name(&names(&["a"]))), ["Secret 1 with a of a+b", "SecretsRead"]);
         assert_eq!(told(&state.name(&names(&["a", "b"]))), ["Secret 1 with a+b of a+b"]);
         assert!(take(&mut state, &hook).is_empty());
@@ -478,7 +475,7 @@ mod tests {
             endpoint: named(name),
             uid: uid(&named(name)),
             generation: 1,
-            status: crate::api::WebhookEndpointStatus::default(),
+            status: Arc::default(),
         };
         let (reports, reports_in) = mpsc::channel(2);
         reports.try_send(vec![report("a"), report("gone")]).unwrap();

@@ -10,6 +10,7 @@ pub mod kube;
 pub mod lease;
 mod ledger;
 pub mod manifests;
+pub mod names;
 pub mod notice;
 pub mod providers;
 mod queue;
@@ -28,7 +29,8 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, watch as channel};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use self::core::{Core, NamedSecrets, Notice, Report, Round, Settings, Update};
+use self::core::{Core, Notice, Report, Round, Settings, Update};
+use self::names::Names;
 use crate::config::RunConfig;
 use crate::health::{Gate, PULSE_EVERY, Pulse};
 use crate::metrics::Metrics;
@@ -53,7 +55,7 @@ pub struct Links {
     /// Transitions to tell by Events; dropped when full.
     pub notices: mpsc::Sender<Notice>,
     /// The Secrets to read; `None` before the first list of endpoints was compiled.
-    pub named_secrets: channel::Sender<Option<Arc<NamedSecrets>>>,
+    pub named_secrets: channel::Sender<Option<Names>>,
     /// The streams to read.
     pub wanted: channel::Sender<Arc<Wanted>>,
     /// What this replica serves, for the others to know.
@@ -133,8 +135,8 @@ async fn gather(core: &mut Core, updates: &mut mpsc::Receiver<Update>, deadline:
 
 async fn hand_out(round: Round, links: &Links) {
     let Round { reports, notices, named_secrets, wanted } = round;
-    if let Some(named) = named_secrets {
-        links.named_secrets.send_replace(Some(named));
+    if let Some(renamed) = named_secrets {
+        links.named_secrets.send_modify(|names| names.get_or_insert_default().change(renamed));
     }
     if let Some(wanted) = wanted {
         links.wanted.send_replace(wanted);
@@ -159,14 +161,13 @@ mod tests {
     use crate::route::EndpointRef;
 
     fn observed(name: &str) -> Observed {
-        let manifest =
-            json!({"metadata": {"name": name}, "spec": {"provider": "custom", "secretRefs": [{"name": "hook"}]}});
+        let spec = json!({"provider": "custom", "secretRefs": [{"name": "hook"}]});
         Observed {
             endpoint: EndpointRef { namespace: "shop".into(), name: name.into() },
             uid: name.to_owned(),
             generation: 1,
             created: Timestamp::UNIX_EPOCH,
-            resource: Ok(Arc::new(serde_json::from_value(manifest).unwrap())),
+            spec: Ok(Arc::new(serde_json::from_value(spec).unwrap())),
             status: None,
         }
     }
@@ -217,7 +218,7 @@ mod tests {
         let running = tokio::spawn(run(core(&metrics), Arc::clone(&metrics), links));
         let mut named_in = named_in;
         named_in.changed().await.unwrap();
-        assert_eq!(named_in.borrow().as_ref().unwrap().len(), 1);
+        assert_eq!(named_in.borrow().as_ref().unwrap().all().len(), 1);
         assert_eq!(wanted_in.borrow().streams["WEBHOOKS"].len(), 2);
         assert!(!routes.load().is_complete);
         assert_eq!(health.closed(), ["endpoints"]);

@@ -24,8 +24,8 @@ const REFUSAL_EVERY: Duration = Duration::from_secs(300);
 const REFUSALS_EVERY: Duration = Duration::from_secs(1);
 /// The same sentence about one endpoint is told so often.
 const TRANSITION_EVERY: Duration = Duration::from_secs(60);
-/// Time between two Events of transitions: 10 a second.
-const TRANSITIONS_EVERY: Duration = Duration::from_millis(100);
+/// Time between two Events of transitions: 8 a second.
+const TRANSITIONS_EVERY: Duration = Duration::from_millis(125);
 /// Sentences that are remembered.
 const TOLD_MAX: usize = 10_000;
 /// Bytes of a note: the apiserver takes no more.

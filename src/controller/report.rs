@@ -15,8 +15,8 @@ use super::queue::{Queue, Verdict};
 use crate::api::{WebhookEndpoint, WebhookEndpointStatus};
 use crate::route::EndpointRef;
 
-/// Time between two writes: 40 a second, which leaves 10 of the 50 in all for Events.
-const WRITE_EVERY: Duration = Duration::from_millis(25);
+/// Time between two writes: 35 a second. With the Events some of the 50 in all are left for what arrives bunched.
+const WRITE_EVERY: Duration = Duration::from_millis(28);
 /// Writes under way.
 const WRITES_MAX: usize = 8;
 /// Reports that come so shortly before leadership is noticed are still written.
@@ -116,7 +116,7 @@ impl Desk {
 
     fn take(&mut self, reports: Vec<Report>, is_leading: bool, now: Instant) {
         if is_leading {
-            self.queue.put(reports);
+            self.queue.put(reports, now);
         } else {
             self.early.retain(|(arrived, _)| now < *arrived + EARLY_MAX);
             self.early.push((now, reports));
@@ -126,7 +126,7 @@ impl Desk {
     fn lead(&mut self, now: Instant) {
         for (arrived, reports) in self.early.drain(..) {
             if now < arrived + EARLY_MAX {
-                self.queue.put(reports);
+                self.queue.put(reports, now);
             }
         }
     }

@@ -22,9 +22,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, timeout};
 use zeroize::Zeroizing;
 
-use super::core::{NamedSecrets, SecretData, SecretRef, Update};
+use super::core::{SecretData, SecretRef, Update};
 use super::kube::{CALL_MAX, CallError, chain};
 use super::ledger::{FIRST_READS_MAX, Found, Ledger, Read};
+use super::names::Names;
 use super::watch::{Ear, Trouble, distinct, watch_each};
 use crate::config::SecretAccess;
 use crate::metrics::Metrics;
@@ -48,7 +49,7 @@ pub struct SecretReader {
     /// The namespaces to watch; empty: all.
     pub namespaces: Vec<String>,
     /// The Secrets that endpoints name; `None` before the first list of endpoints was compiled.
-    pub named: watch::Receiver<Option<Arc<NamedSecrets>>>,
+    pub named: watch::Receiver<Option<Names>>,
     /// Secrets whose keys did not match a delivery: where no watch tells of them, they are read again.
     pub suspects: mpsc::Receiver<SecretRef>,
     /// Where Secrets go.
@@ -77,8 +78,8 @@ impl SecretReader {
         let mut suspected = Suspected::default();
         let mut recheck = interval(RECHECK_EVERY);
         recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        if let Some(named) = self.named.borrow_and_update().clone() {
-            ledger.name(&named);
+        if let Some(names) = &*self.named.borrow_and_update() {
+            ledger.follow(names);
         }
         loop {
             while let Some(read) = ledger.next_read() {
@@ -91,8 +92,8 @@ impl SecretReader {
                         if changed.is_err() {
                             return;
                         }
-                        if let Some(named) = self.named.borrow_and_update().clone() {
-                            ledger.name(&named);
+                        if let Some(names) = &*self.named.borrow_and_update() {
+                            ledger.follow(names);
                         }
                     }
                     Some((number, event)) = events.next() => {

@@ -96,7 +96,7 @@ pub(super) fn is_same(a: &WebhookEndpointStatus, b: &WebhookEndpointStatus) -> b
         }
         status
     };
-    timeless(a) == timeless(b)
+    a == b || timeless(a) == timeless(b)
 }
 
 /// Whether a status says of this generation and path that every replica serves it.

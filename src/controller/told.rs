@@ -1,6 +1,7 @@
 //! What was told of an endpoint's status, and what its object shows of it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::status::is_same;
 use crate::api::WebhookEndpointStatus;
@@ -13,27 +14,35 @@ const SENT_MAX: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// The last status told, or found on the object.
-    last: Option<WebhookEndpointStatus>,
+    last: Option<Shared>,
     /// What was there before it, oldest first, as far as the object may still show it.
-    sent: VecDeque<Option<WebhookEndpointStatus>>,
+    sent: VecDeque<Option<Shared>>,
     /// What the object showed last.
-    seen: Option<WebhookEndpointStatus>,
+    seen: Option<Shared>,
 }
+
+/// A status is held by all that know it: there are many endpoints, and most of them show what was told.
+type Shared = Arc<WebhookEndpointStatus>;
 
 impl Ledger {
     /// The last status told or found.
     pub(super) fn last(&self) -> Option<&WebhookEndpointStatus> {
-        self.last.as_ref()
+        self.last.as_deref()
     }
 
     /// The object shows this status. True: someone else wrote it, so that what was told is not there any more.
-    pub(super) fn see(&mut self, status: Option<WebhookEndpointStatus>) -> bool {
-        self.seen.clone_from(&status);
-        if are_same(self.last.as_ref(), status.as_ref()) {
-            self.sent.clear();
+    pub(super) fn see(&mut self, status: Option<Shared>) -> bool {
+        if are_same(self.last.as_deref(), status.as_deref()) {
+            // The source holds this one as well: one of the two is enough.
+            if self.last == status {
+                self.last.clone_from(&status);
+            }
+            self.seen.clone_from(&self.last);
+            self.sent = VecDeque::new();
             return false;
         }
-        if let Some(at) = self.sent.iter().position(|sent| are_same(sent.as_ref(), status.as_ref())) {
+        self.seen.clone_from(&status);
+        if let Some(at) = self.sent.iter().position(|sent| are_same(sent.as_deref(), status.as_deref())) {
             self.sent.drain(..at);
             return false;
         }
@@ -43,14 +52,14 @@ impl Ledger {
     }
 
     /// Takes note of a status; true when it says something new and has to be told.
-    pub(super) fn tell(&mut self, status: &WebhookEndpointStatus) -> bool {
+    pub(super) fn tell(&mut self, status: &Shared) -> bool {
         if self.last.as_ref().is_some_and(|last| is_same(last, status)) {
             return false;
         }
         if self.sent.len() == SENT_MAX {
             self.sent.pop_front();
         }
-        self.sent.push_back(self.last.replace(status.clone()));
+        self.sent.push_back(self.last.replace(Arc::clone(status)));
         true
     }
 
@@ -73,8 +82,8 @@ fn are_same(a: Option<&WebhookEndpointStatus>, b: Option<&WebhookEndpointStatus>
 mod tests {
     use super::*;
 
-    fn status(generation: i64) -> WebhookEndpointStatus {
-        WebhookEndpointStatus { observed_generation: Some(generation), ..WebhookEndpointStatus::default() }
+    fn status(generation: i64) -> Shared {
+        Arc::new(WebhookEndpointStatus { observed_generation: Some(generation), ..WebhookEndpointStatus::default() })
     }
 
     #[test]

@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderName, header};
+use http::header;
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
 use super::headers::{Headers, bytes_of};
 use super::id::Ids;
+use super::trace::{PARENT, only, traceparent};
 use super::{MessagePlan, MessageSpec};
 use crate::scheme::{Delivery, Verified};
 
@@ -18,7 +19,6 @@ const KEPT_BYTES_MAX: usize = 16 * 1024;
 /// large the headers are.
 const ATTRIBUTE_BYTES_MAX: usize = 256;
 const TIMES: DateTimePrinter = DateTimePrinter::new();
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 pub(super) fn headers(
     plan: &MessagePlan,
@@ -55,12 +55,12 @@ fn cloud_event(
         None => headers.add("ce-time", &received),
     }
     headers.add("ce-receivedtime", &received);
-    let content_type = text(delivery, &header::CONTENT_TYPE);
+    let content_type = only(delivery.headers, &header::CONTENT_TYPE);
     if let Some(content_type) = content_type.filter(|text| (1..=ATTRIBUTE_BYTES_MAX).contains(&text.len())) {
         headers.add_attribute("ce-datacontenttype", content_type);
     }
-    if let Some(parent) = traceparent(delivery) {
-        headers.add("ce-traceparent", parent);
+    if let Some(parent) = traceparent(delivery.headers) {
+        headers.add(PARENT, parent);
     }
 }
 
@@ -103,27 +103,6 @@ fn keep_request(headers: &mut Headers, plan: &MessagePlan, delivery: &Delivery<'
 fn cut(text: &str) -> &str {
     let end = (0..=ATTRIBUTE_BYTES_MAX.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     text.get(..end.unwrap_or(0)).unwrap_or_default()
-}
-
-/// The only value of a header, where it is ASCII text.
-fn text<'a>(delivery: &Delivery<'a>, name: &HeaderName) -> Option<&'a str> {
-    let mut values = delivery.headers.get_all(name).iter();
-    let first = values.next()?;
-    if values.next().is_some() { None } else { first.to_str().ok() }
-}
-
-/// The request's `traceparent`, where it is valid: `00-{32 hex}-{16 hex}-{2 hex}`, lower case, neither id all zero (W3C
-/// Trace Context 1).
-fn traceparent<'a>(delivery: &Delivery<'a>) -> Option<&'a str> {
-    let value = text(delivery, &TRACEPARENT)?;
-    let mut parts = value.split('-');
-    let mut next = |length: usize| {
-        let is_hex = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'));
-        parts.next().filter(|part| part.len() == length).filter(is_hex)
-    };
-    let (version, trace, span, _flags) = (next(2)?, next(32)?, next(16)?, next(2)?);
-    let is_zero = |id: &str| id.bytes().all(|byte| byte == b'0');
-    (version == "00" && !is_zero(trace) && !is_zero(span) && parts.next().is_none()).then_some(value)
 }
 
 /// The query without the parameters that carry a secret.

@@ -81,6 +81,12 @@ impl Headers {
         map
     }
 
+    /// Takes all lines of a name out.
+    pub(super) fn remove(&mut self, name: &str) {
+        let is_other = |line: &&str| line.split_once(": ").is_none_or(|(its, _)| its != name);
+        self.block = self.block.split_inclusive(LINE_END).filter(is_other).collect();
+    }
+
     /// Adds a header of ours. What its value could hold of other bytes is percent-encoded.
     pub(super) fn add(&mut self, name: &'static str, value: &str) {
         self.push(name, &[value.as_bytes()], is_printable);
@@ -89,6 +95,11 @@ impl Headers {
     /// Adds a `CloudEvents` attribute: encoded as the NATS binding says, blanks, `"` and `%` as well.
     pub(super) fn add_attribute(&mut self, name: &'static str, value: &str) {
         self.add_attribute_of(name, &[value]);
+    }
+
+    /// Whether an attribute's value stands in a message as it is.
+    pub(super) fn is_plain(value: &str) -> bool {
+        all(value.as_bytes(), is_plain)
     }
 
     /// Adds a `CloudEvents` attribute that is put together from parts.

@@ -6,6 +6,7 @@ mod id;
 mod large;
 mod plan;
 mod subject;
+mod trace;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ pub use headers::Headers;
 pub(crate) use large::{LargeBody, Part};
 pub use plan::{Identity, LargeBodyPlan, MessagePlan, MessageSpec};
 pub use subject::{Names, SubjectTemplate, is_within, listed};
+pub use trace::{traceparent, tracestate};
 
 use crate::scheme::{Delivery, Verified};
 

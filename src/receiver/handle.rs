@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use governor::clock::{Clock, DefaultClock};
 use http::request::Parts;
-use http::{Method, Request, Version, header};
+use http::{Method, Request, StatusCode, Version, header};
 use http_body::Body;
 use hyper::body::Incoming;
 use jiff::{SignedDuration, Timestamp};
@@ -68,6 +68,15 @@ impl Done {
             Self::Greeted(_) => Outcome::Handshake,
         }
     }
+
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Stored { reply: Some(reply), .. } | Self::Filtered { reply: Some(reply) } | Self::Greeted(reply) => {
+                reply.status
+            }
+            Self::Stored { reply: None, .. } | Self::Filtered { reply: None } => StatusCode::OK,
+        }
+    }
 }
 
 /// Handles one request from its head to its answer.
@@ -82,8 +91,8 @@ pub(super) async fn handle<P: Publish>(
     let shared = &worker.shared;
     let client = shared.trust.client(connection.peer, &parts.headers);
     let mut tally = Some(Tally::begin(shared, exchange.began, client));
-    let call = Call { parts, has_path_token: false, began: exchange.began };
-    let delivering = deliver(&worker, &exchange, call, &mut body, &mut tally, client);
+    let mut call = Call { parts, has_path_token: false, began: exchange.began };
+    let delivering = deliver(&worker, &exchange, &mut call, &mut body, &mut tally, client);
     let result = AssertUnwindSafe(delivering).catch_unwind().await.unwrap_or(Err(Refusal::Internal));
     let result = result.map_err(|refusal| limit_refusals(shared, client, refusal));
     if let Some(tally) = tally {
@@ -100,7 +109,7 @@ pub(super) async fn handle<P: Publish>(
 async fn deliver<P: Publish>(
     worker: &Rc<Worker<P>>,
     exchange: &Exchange,
-    mut call: Call,
+    call: &mut Call,
     body: &mut Incoming,
     tally: &mut Option<Tally>,
     client: std::net::IpAddr,
@@ -109,7 +118,7 @@ async fn deliver<P: Publish>(
     check_head(&call.parts, &shared.config)?;
     let route = call.find_route(shared)?;
     if let Some(tally) = tally {
-        tally.claim(&route);
+        tally.claim(&route, &call.parts);
     }
     let serving = open(&route, &call.parts.method)?;
     check_source(serving, client)?;
@@ -122,6 +131,7 @@ async fn deliver<P: Publish>(
     exchange.complete();
     if let Some(tally) = tally {
         tally.read(payload.len());
+        tally.verify();
     }
     let small_body = if payload.len() <= HANDSHAKE_BYTES_MAX { &payload[..] } else { &[] };
     if greets_by_body && let Some(greeting) = call.greet(serving, small_body)? {
@@ -129,11 +139,11 @@ async fn deliver<P: Publish>(
     }
     // What few deliveries need is boxed: every request makes room for, and moves, all that is not.
     let judged = if serving.scheme.fetches() {
-        Box::pin(judge_with_keys(shared, call, &route, serving, exchange.began, payload)).await
+        Box::pin(judge_with_keys(shared, call.take(), &route, serving, exchange.began, payload)).await
     } else if payload.len() > ON_WORKER_BYTES_MAX {
-        Box::pin(judge_off_worker(Arc::new(call), &route, None, payload)).await
+        Box::pin(judge_off_worker(Arc::new(call.take()), &route, None, payload)).await
     } else {
-        let judged = judge(&call, &route, serving, None, &payload);
+        let judged = judge(call, &route, serving, None, &payload);
         if let (Err(refusal), Some(tally)) = (&judged, tally.as_mut()) {
             tally.suspect(hint(shared, &route, serving, refusal, &call.delivery(&payload)));
         }
@@ -144,7 +154,7 @@ async fn deliver<P: Publish>(
         Judged::Filtered => Ok(Done::Filtered { reply: serving.scheme.answer().cloned() }),
         Judged::Event(event) => {
             let (time_limit, reply) = (serving.time_limit, serving.scheme.answer().cloned());
-            publish(worker, route, (exchange.began, time_limit), event, reply, tally.take()).await
+            publish(Rc::clone(worker), route, (exchange.began, time_limit), event, reply, tally.take()).await
         }
     }
 }
@@ -207,6 +217,13 @@ struct Call {
 }
 
 impl Call {
+    /// The call itself, for whoever is to own it; an empty one stays.
+    fn take(&mut self) -> Self {
+        let (empty, ()) = Request::new(()).into_parts();
+        let parts = std::mem::replace(&mut self.parts, empty);
+        Self { parts, has_path_token: self.has_path_token, began: self.began }
+    }
+
     fn find_route(&mut self, shared: &Shared) -> Result<Arc<Route>, Refusal> {
         let table = shared.routes.load();
         let Some(found) = table.find(self.parts.uri.path()).filter(|_| table.is_complete) else {
@@ -382,14 +399,17 @@ fn judge(
 }
 
 /// Publishes. A sender that hangs up does not cancel it, and its outcome is counted in any case.
-async fn publish<P: Publish>(
-    worker: &Rc<Worker<P>>,
+fn publish<P: Publish>(
+    worker: Rc<Worker<P>>,
     route: Arc<Route>,
     (began, time_limit): (Instant, Duration),
-    event: Event,
+    mut event: Event,
     reply: Option<Reply>,
-    tally: Option<Tally>,
-) -> Result<Done, Refusal> {
+    mut tally: Option<Tally>,
+) -> Unstoppable<P, impl Future<Output = Result<Done, Refusal>>> {
+    if let Some(tally) = &mut tally {
+        tally.publish(&mut event);
+    }
     let publisher = worker.publisher.clone();
     let id = event.id.clone();
     let publishing = async move {
@@ -409,7 +429,7 @@ async fn publish<P: Publish>(
         }
         result
     };
-    Unstoppable { work: Some(Box::pin(publishing)), worker: Rc::clone(worker) }.await
+    Unstoppable { work: Some(Box::pin(publishing)), worker }
 }
 
 /// Work that goes on in a task of its own when whoever waits for it goes away. Most never do, and are spared the task.

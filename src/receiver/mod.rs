@@ -11,6 +11,7 @@ mod limit;
 mod memory;
 mod proxy;
 mod reply;
+mod span;
 mod stream;
 mod tally;
 mod thread;
@@ -40,6 +41,7 @@ use crate::metrics::{Metrics, use_shard};
 use crate::outcome::NotStored;
 use crate::route::{Routes, State, Usage};
 use crate::store::{Kept, Publisher};
+use crate::trace::Traces;
 
 /// Sockets that may wait for one worker.
 const LANE: usize = 256;
@@ -105,6 +107,8 @@ pub struct Parts {
     pub notices: mpsc::Sender<RefusalNotice>,
     /// Brings keys that are fetched.
     pub keys: Fetcher,
+    /// Takes spans, with traces on.
+    pub traces: Option<Arc<Traces>>,
 }
 
 /// Why the receiver can't start: all of it is configuration.
@@ -149,6 +153,7 @@ struct Shared {
     metrics: Arc<Metrics>,
     notices: mpsc::Sender<RefusalNotice>,
     keys: Fetcher,
+    traces: Option<Arc<Traces>>,
     memory: Arc<memory::Memory>,
     refusals: limit::PerPeriod,
     log_samples: limit::PerPeriod,
@@ -201,7 +206,7 @@ impl Receiver {
         let bind = |source| StartError::Bind { address: config.listen, source };
         let listener = accept::bind(config.listen).map_err(bind)?;
         let local_address = listener.local_addr().map_err(bind)?;
-        let Parts { routes, metrics, health, notices, keys } = parts;
+        let Parts { routes, metrics, health, notices, keys, traces } = parts;
         let shared = Arc::new(Shared {
             config: config.clone(),
             trust: client::Trust::new(&config.trusted_proxies, config.forwarded_header),
@@ -211,6 +216,7 @@ impl Receiver {
             metrics,
             notices,
             keys,
+            traces,
             refusals: limit::PerPeriod::new(Duration::from_secs(1)),
             log_samples: limit::PerPeriod::new(Duration::from_secs(1)),
             hints: limit::PerPeriod::new(HINT_EVERY),

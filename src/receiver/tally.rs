@@ -5,12 +5,15 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::request::Parts;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::RefusalNotice;
 use super::handle::Done;
+use super::span::Spans;
 use super::worker::Common;
+use crate::event::Event;
 use crate::outcome::{Outcome, Refusal};
 use crate::route::{Route, State};
 use crate::scheme::Rejection;
@@ -27,17 +30,32 @@ pub(super) struct Tally {
     client: IpAddr,
     body_bytes: usize,
     hint: Option<&'static str>,
+    /// Only with traces on; apart, so that all others need no room for it.
+    spans: Option<Box<Spans>>,
     is_finished: bool,
 }
 
 impl Tally {
     pub(super) fn begin(shared: &Rc<Common>, began: Instant, client: IpAddr) -> Self {
-        Self { shared: Rc::clone(shared), route: None, began, client, body_bytes: 0, hint: None, is_finished: false }
+        Self {
+            shared: Rc::clone(shared),
+            route: None,
+            began,
+            client,
+            body_bytes: 0,
+            hint: None,
+            spans: None,
+            is_finished: false,
+        }
     }
 
     /// The request belongs to this route.
-    pub(super) fn claim(&mut self, route: &Arc<Route>) {
+    pub(super) fn claim(&mut self, route: &Arc<Route>, parts: &Parts) {
         self.route = Some(Arc::clone(route));
+        if let Some(traces) = &self.shared.traces {
+            let scheme = if self.shared.tls.is_some() { "https" } else { "http" };
+            self.spans = Some(Box::new(Spans::begin(traces, route, parts, scheme, self.began)));
+        }
     }
 
     /// The body was read whole.
@@ -45,6 +63,20 @@ impl Tally {
     pub(super) fn read(&mut self, body_bytes: usize) {
         self.body_bytes = body_bytes;
         self.shared.metrics.body_bytes.observe(body_bytes as f64);
+    }
+
+    /// It is being verified.
+    pub(super) fn verify(&mut self) {
+        if let (Some(spans), Some(traces)) = (&mut self.spans, &self.shared.traces) {
+            spans.verify(traces);
+        }
+    }
+
+    /// Its event is being published.
+    pub(super) fn publish(&mut self, event: &mut Event) {
+        if let (Some(spans), Some(traces)) = (&mut self.spans, &self.shared.traces) {
+            spans.publish(traces, event);
+        }
     }
 
     /// What may be behind the refusal.
@@ -65,6 +97,9 @@ impl Tally {
             Ok(done) => done.outcome(),
             Err(refusal) => refusal.outcome(),
         };
+        if let Some(spans) = self.spans.take() {
+            spans.end(result, outcome, self.body_bytes);
+        }
         let Some(route) = &self.route else {
             self.shared.metrics.count_unclaimed(outcome);
             if let Err(refusal) = result {

@@ -1,5 +1,7 @@
 //! How an endpoint verifies: its entry, or its own description, compiled.
 
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use super::compile::{CUSTOM, Settings, Source, Surroundings};
@@ -43,7 +45,7 @@ pub(super) fn verification<'a>(
     }
     let mut refuse = |reason, field: &str, message: String| problems.push(Problem::lasting(reason, field, message));
     let entry = catalogue::find(provider);
-    let verification = match (provider, &spec.verification, entry) {
+    let verification = match (provider, spec.verification.as_deref(), entry) {
         (CUSTOM, Some(own), _) => own,
         (CUSTOM, None, _) => {
             let message = format!("{FIELD} is missing; provider custom needs one, a known provider brings its own");
@@ -156,6 +158,9 @@ pub(super) fn scheme(
     problems: &mut Vec<Problem>,
 ) -> Option<Scheme> {
     let spec = source.spec;
+    if let Some(scheme) = shared(spec, url) {
+        return Some(scheme);
+    }
     let tolerance = tolerance(spec.timestamp_tolerance.as_deref(), problems);
     let context = Context { parameters: &spec.parameters, url, tolerance };
     match Scheme::compile(verification, context) {
@@ -165,6 +170,36 @@ pub(super) fn scheme(
             None
         }
     }
+}
+
+/// What an entry of the catalogue compiles to where an endpoint adds nothing of its own.
+struct Plain {
+    scheme: Option<Scheme>,
+    /// Whether it may come out otherwise where the public URL is known.
+    may_read_url: bool,
+}
+
+/// The scheme of an entry where nothing of it depends on the endpoint: one for all of them, however many there are.
+fn shared(spec: &WebhookEndpointSpec, url: Option<&str>) -> Option<Scheme> {
+    static PLAIN: LazyLock<HashMap<&str, OnceLock<Plain>>> =
+        LazyLock::new(|| catalogue::all().iter().map(|entry| (entry.id.as_str(), OnceLock::new())).collect());
+    if !spec.parameters.is_empty() || spec.timestamp_tolerance.is_some() || spec.verification.is_some() {
+        return None;
+    }
+    let plain = PLAIN.get(spec.provider.as_str())?.get_or_init(|| plain(&spec.provider));
+    plain.scheme.clone().filter(|_| url.is_none() || !plain.may_read_url)
+}
+
+fn plain(id: &str) -> Plain {
+    let verification = catalogue::find(id).map(|entry| &entry.verification);
+    let context = Context { parameters: &BTreeMap::new(), url: None, tolerance: None };
+    let scheme = verification.and_then(|verification| Scheme::compile(verification, context).ok());
+    // By its text, which holds one of these words wherever something of the URL is read.
+    let may_read_url = serde_json::to_string(&verification).map_or(true, |text| {
+        let text = text.to_lowercase();
+        ["url", "host", "path", "http"].iter().any(|word| text.contains(word))
+    });
+    Plain { scheme, may_read_url }
 }
 
 fn problem_of(Fault { kind, field, message }: Fault, provider: &str) -> Problem {

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use jethook::api::WebhookEndpoint;
 use jethook::config::SecretAccess;
-use jethook::controller::core::{NamedSecrets, Observed, SecretData, SecretRef, Update};
+use jethook::controller::core::{Observed, SecretData, SecretRef, Update};
 use jethook::controller::endpoints;
 use jethook::controller::kube::connect;
+use jethook::controller::names::Names;
 use jethook::controller::secrets::SecretReader;
 use jethook::metrics::Metrics;
 use k8s_openapi::api::core::v1::Secret;
@@ -67,12 +68,12 @@ async fn endpoints_come_change_and_go() {
     let Update::Endpoint(seen) = next(&mut watch.updates).await else { panic!("an endpoint") };
     assert!(began.elapsed() < LIVE);
     assert_eq!((&*seen.endpoint.name, Some(seen.uid)), ("second", created.metadata.uid));
-    assert_eq!((seen.generation, seen.resource.unwrap().spec.provider.as_str()), (1, "acme"));
+    assert_eq!((seen.generation, seen.spec.unwrap().provider.as_str()), (1, "acme"));
 
     let api: Api<WebhookEndpoint> = Api::namespaced(admin, &namespace);
     apply(&api, "second", &endpoint("second", "other")).await;
     let Update::Endpoint(seen) = next(&mut watch.updates).await else { panic!("an endpoint") };
-    assert_eq!((seen.generation, seen.resource.unwrap().spec.provider.as_str()), (2, "other"));
+    assert_eq!((seen.generation, seen.spec.unwrap().provider.as_str()), (2, "other"));
 
     api.delete("first", &DeleteParams::default()).await.unwrap();
     assert!(matches!(next(&mut watch.updates).await, Update::EndpointGone(gone) if &*gone.name == "first"));
@@ -112,7 +113,7 @@ async fn nothing_is_said_where_nothing_may_be_read() {
 }
 
 struct Reader {
-    named: tokio::sync::watch::Sender<Option<Arc<NamedSecrets>>>,
+    named: tokio::sync::watch::Sender<Option<Names>>,
     updates: mpsc::Receiver<Update>,
     task: tokio::task::JoinHandle<()>,
     namespace: String,
@@ -149,9 +150,15 @@ impl Reader {
         let namespace: Arc<str> = self.namespace.as_str().into();
         let named = secrets.iter().map(|(name, keys)| {
             let secret = SecretRef { namespace: namespace.clone(), name: (*name).into() };
-            (secret, keys.iter().map(|&key| key.to_owned()).collect())
+            (secret, Some(Arc::new(keys.iter().map(|&key| key.to_owned()).collect())))
         });
-        self.named.send_replace(Some(Arc::new(named.collect())));
+        let named: Vec<_> = named.collect();
+        self.named.send_modify(|names| {
+            let names = names.get_or_insert_default();
+            let gone = names.all().keys().filter(|known| named.iter().all(|(secret, _)| secret != *known));
+            let gone: Vec<_> = gone.map(|secret| (secret.clone(), None)).collect();
+            names.change(gone.into_iter().chain(named).collect());
+        });
     }
 
     async fn secret(&mut self, expected: &str) -> Option<SecretData> {

@@ -59,6 +59,7 @@ mod store_publish;
 mod store_streams;
 mod support;
 mod tidy;
+mod traces;
 mod validate;
 mod validate_command;
 mod vectors;

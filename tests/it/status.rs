@@ -1,5 +1,6 @@
 //! Statuses and Events against a real apiserver, with no more rights than the operator asks for.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jethook::api::{Condition, WebhookEndpoint, WebhookEndpointStatus};
@@ -63,12 +64,12 @@ fn report(object: &WebhookEndpoint, message: &str) -> Report {
         endpoint: EndpointRef { namespace: namespace.into(), name: object.metadata.name.as_deref().unwrap().into() },
         uid: object.metadata.uid.clone().unwrap(),
         generation: 1,
-        status: WebhookEndpointStatus {
+        status: Arc::new(WebhookEndpointStatus {
             observed_generation: Some(1),
             path: Some("/a/b".to_owned()),
             conditions: vec![condition(message)],
             ..WebhookEndpointStatus::default()
-        },
+        }),
     }
 }
 
@@ -94,7 +95,7 @@ async fn a_status_is_written_whole_and_only_to_the_object_it_speaks_of() {
 
     // The same again is no change; what is no longer said is no longer there.
     let mut shorter = report(&one, "shorter");
-    shorter.status.path = None;
+    Arc::make_mut(&mut shorter.status).path = None;
     let mut other_object = report(&one, "not for this one");
     other_object.uid = two.metadata.uid.clone().unwrap();
     let gone =

@@ -13,6 +13,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("api", &["catalogue", "scheme"]),
     ("config", &["api", "secret"]),
     ("telemetry", &["config"]),
+    ("trace", &["config"]),
     ("outcome", &["scheme"]),
     ("metrics", &["api", "outcome"]),
     ("stream", &[]),
@@ -21,7 +22,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("route", &["api", "catalogue", "config", "event", "metrics", "scheme", "secret", "stream"]),
     ("fetch", &["route", "scheme"]),
     ("store", &["config", "event", "health", "metrics", "outcome", "replicas", "route", "secret", "stream"]),
-    ("receiver", &["api", "config", "event", "fetch", "health", "metrics", "outcome", "route", "scheme", "store"]),
+    (
+        "receiver",
+        &["api", "config", "event", "fetch", "health", "metrics", "outcome", "route", "scheme", "store", "trace"],
+    ),
     (
         "controller",
         &[

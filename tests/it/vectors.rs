@@ -87,6 +87,21 @@ fn every_entry_has_the_vectors_that_its_maturity_claims() {
 }
 
 #[test]
+fn every_handshake_of_an_entry_has_a_vector() {
+    let answered: Vec<_> = all().into_iter().filter(|vector| vector.expect.handshake).collect();
+    for provider in catalogue::all() {
+        for handshake in &provider.verification.handshakes {
+            let is_like = |method: &str| method.eq_ignore_ascii_case(&format!("{:?}", handshake.method));
+            let is_tried =
+                |vector: &&Vector| vector.provider == provider.id && is_like(vector.request().method.as_str());
+            let said = provider.verification.handshakes.iter().filter(|other| other.method == handshake.method).count();
+            let tried = answered.iter().filter(is_tried).count();
+            assert!(tried >= said, "{}: {said} handshakes by {:?}, {tried} vectors", provider.id, handshake.method);
+        }
+    }
+}
+
+#[test]
 fn an_id_is_a_dns_label() {
     for provider in catalogue::all() {
         let id = provider.id.as_bytes();

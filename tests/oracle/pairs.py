@@ -123,11 +123,11 @@ def try_module(runner, work, module):
 
 
 def made_by_libraries(vectors):
-    """Provider and library of each vector that a library or the sender itself signed, with the files."""
+    """Provider and library of each vector that a library or the sender's program signs when its program runs, with the files."""
     pairs = {}
     for file in sorted(vectors.glob("*/*.json")):
         source = json.loads(file.read_text())["from"]
-        if source["kind"] in ("sdk", "sender") and "(accepts)" not in source["name"]:
+        if source["kind"] in ("sdk", "sender") and not source["name"].endswith(("(accepts)", "(by hand)")):
             pairs.setdefault((file.parent.name, source["name"]), []).append(file.relative_to(vectors).as_posix())
     return pairs
 

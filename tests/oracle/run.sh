@@ -37,7 +37,7 @@ run() {
   fi
 }
 for program in node/*.mjs; do case $program in */vector.mjs | */runner.mjs) ;; *) run "$program" node "$program" ;; esac; done
-for program in python/*.py; do case $program in */vector.py | */delivery.py | */runner.py) ;; *) run "$program" python/.venv/bin/python "$program" ;; esac; done
+for program in python/*.py; do case $program in */vector.py | */tried.py | */delivery.py | */runner.py) ;; *) run "$program" python/.venv/bin/python "$program" ;; esac; done
 for program in "$work"/bin/*; do case $program in */verify) ;; *) run "go/${program##*/}" "$program" ;; esac; done
 
 echo '== test-oracles 4/5 jethook verifies them'

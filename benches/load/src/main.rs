@@ -43,6 +43,10 @@ struct Args {
     /// cases of peers are then measured
     #[arg(long, value_name = "NAME=COMMAND", value_parser = peer)]
     peer: Vec<Receiver>,
+    /// The same of one that stores elsewhere than in NATS and tells at /stored how many events it has; all that it runs
+    /// counts as the receiver
+    #[arg(long, value_name = "NAME=COMMAND", value_parser = pattern)]
+    pattern: Vec<Receiver>,
     /// Rounds, each with all cases
     #[arg(long, default_value_t = 5)]
     rounds: u32,
@@ -58,8 +62,16 @@ struct Args {
 }
 
 fn peer(text: &str) -> Result<Receiver, String> {
-    let (name, command) = text.split_once('=').ok_or("a peer is NAME=COMMAND")?;
-    Ok(Receiver::Peer(name.to_owned(), command.to_owned()))
+    named(text).map(|(name, command)| Receiver::Peer(name, command))
+}
+
+fn pattern(text: &str) -> Result<Receiver, String> {
+    named(text).map(|(name, command)| Receiver::Pattern(name, command))
+}
+
+fn named(text: &str) -> Result<(String, String), String> {
+    let (name, command) = text.split_once('=').ok_or("a receiver is NAME=COMMAND")?;
+    Ok((name.to_owned(), command.to_owned()))
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -83,8 +95,8 @@ fn main() -> anyhow::Result<ExitCode> {
 
 async fn measure_all(args: &Args) -> anyhow::Result<Report> {
     let mut receivers = vec![Receiver::Floor(args.floor.clone()), Receiver::Jethook(args.jethook.clone())];
-    receivers.extend(args.peer.iter().cloned());
-    let mut cases = if args.peer.is_empty() { case::all() } else { case::of_peers() };
+    receivers.extend(args.peer.iter().chain(&args.pattern).cloned());
+    let mut cases = if args.peer.is_empty() && args.pattern.is_empty() { case::all() } else { case::of_peers() };
     cases.retain(|case| case.name.contains(&args.only) || case.name == case::BASE.name);
     let mut report = Report::default();
     for round in 1..=args.rounds {

@@ -26,8 +26,10 @@ pub(crate) enum Receiver {
     Jethook(PathBuf),
     /// The floor's binary.
     Floor(PathBuf),
-    /// A name, and a command that reads `PORT`, `NATS_URL` and `SECRET`.
+    /// A name, and a command that reads `PORT`, `NATS_URL`, `SECRET` and `FOLDER`, which it may write into.
     Peer(String, String),
+    /// The same of one that stores elsewhere, and tells at `/stored` how many events it has.
+    Pattern(String, String),
 }
 
 impl Receiver {
@@ -36,7 +38,7 @@ impl Receiver {
         match self {
             Self::Jethook(_) => "jethook",
             Self::Floor(_) => "floor",
-            Self::Peer(name, _) => name,
+            Self::Peer(name, _) | Self::Pattern(name, _) => name,
         }
     }
 
@@ -58,10 +60,11 @@ impl Receiver {
                 command.args([&address.to_string(), nats_url]);
                 command
             }
-            Self::Peer(_, text) => {
+            Self::Peer(_, text) | Self::Pattern(_, text) => {
                 let mut command = Command::new("sh");
                 command.args(["-c", &format!("exec {text}")]);
                 command.env("PORT", address.port().to_string()).env("NATS_URL", nats_url).env("SECRET", SECRET);
+                command.env("FOLDER", folder);
                 command
             }
         })
@@ -78,6 +81,7 @@ pub(crate) struct Stage {
     /// Where the receiver listens.
     pub(crate) address: SocketAddr,
     monitor: SocketAddr,
+    stores_elsewhere: bool,
     // The last field: the folder goes when nobody writes into it any more.
     folder: Folder,
 }
@@ -104,7 +108,8 @@ impl Stage {
             }
         }
         let program = Program::start(&mut command, &folder.0.join("receiver.log"))?;
-        let mut stage = Self { receiver: program, store, address, monitor, folder };
+        let stores_elsewhere = matches!(receiver, Receiver::Pattern(..));
+        let mut stage = Self { receiver: program, store, address, monitor, stores_elsewhere, folder };
         stage.await_first_event(receiver, case).await?;
         Ok(stage)
     }
@@ -133,19 +138,30 @@ impl Stage {
         }
     }
 
-    /// How many messages the store holds.
+    /// How many events are stored.
     ///
     /// # Errors
-    /// Its monitoring does not answer.
+    /// The store does not tell.
     pub(crate) fn stored(&self) -> anyhow::Result<u64> {
-        let mut stream = TcpStream::connect(self.monitor)?;
-        stream.write_all(b"GET /jsz HTTP/1.0\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let (_, body) = answer.split_once("\r\n\r\n").context("nats-server's monitoring has no body")?;
-        let state: serde_json::Value = serde_json::from_str(body)?;
+        if self.stores_elsewhere {
+            return get(self.address, "/stored")?
+                .trim()
+                .parse()
+                .context("the receiver does not tell how many it stored");
+        }
+        let state: serde_json::Value = serde_json::from_str(&get(self.monitor, "/jsz")?)?;
         state.get("messages").and_then(serde_json::Value::as_u64).context("nats-server does not tell its messages")
     }
+}
+
+/// The body of an answer.
+fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (_, body) = answer.split_once("\r\n\r\n").context("an answer has no body")?;
+    Ok(body.to_owned())
 }
 
 /// A folder of its own for each row.

@@ -11,6 +11,8 @@ for `true`, and one argument for each item of a list.
 {{- $v := .Values }}
 {{- $j := $v.jetstream }}
 {{- $r := $v.receiver }}
+{{- $t := $v.traces }}
+{{- $traced := include "jethook.traces" . }}
 {{- $mount := "/etc/jethook" }}
 {{- $rows := list
   (list "listen" (printf ":%v" (include "jethook.text" $r.port)))
@@ -68,6 +70,11 @@ for `true`, and one argument for each item of a list.
   (list "cluster-name" $v.clusterName)
   (list "cluster-providers" (get (dict "auto" "" "always" "true" "never" "false") $v.clusterProviders))
   (list "secret-grace" $v.secretGrace)
+  (list "otlp-endpoint" $t.endpoint)
+  (list "otlp-traces-endpoint" $t.url)
+  (list "otlp-ca-file" (and $traced $t.ca.secretName (printf "%s/otlp-ca/%s" $mount $t.ca.key)))
+  (list "traces-sampler" (and $traced $t.sampler))
+  (list "traces-sampler-arg" (and $traced (toString $t.ratio)))
   (list "log-format" $v.log.format)
   (list "log" $v.log.level)
 }}
@@ -102,6 +109,11 @@ for `true`, and one argument for each item of a list.
 {{- end }}
 {{- end }}
 
+{{- /* Whether there are traces: `true` or nothing. */}}
+{{- define "jethook.traces" -}}
+{{- if or .Values.traces.endpoint .Values.traces.url }}true{{ end }}
+{{- end }}
+
 {{- define "jethook.env" -}}
 {{- with .Values.jetstream.user }}
 {{- if .secretName }}
@@ -114,6 +126,12 @@ for `true`, and one argument for each item of a list.
 {{- with .Values.jetstream.token }}
 {{- if .secretName }}
 - name: JETHOOK_NATS_TOKEN
+  valueFrom: {secretKeyRef: {name: {{ .secretName }}, key: {{ .key }}}}
+{{- end }}
+{{- end }}
+{{- with .Values.traces.headers }}
+{{- if and .secretName (include "jethook.traces" $) }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
   valueFrom: {secretKeyRef: {name: {{ .secretName }}, key: {{ .key }}}}
 {{- end }}
 {{- end }}
@@ -151,6 +169,7 @@ for `true`, and one argument for each item of a list.
   (list "tls" .Values.receiver.tls.secretName)
   (list "tls-client-ca" .Values.receiver.tls.clientCaSecretName)
   (list "key-ca" .Values.keyCa.secretName)
+  (list "otlp-ca" (and (include "jethook.traces" .) .Values.traces.ca.secretName))
   (list "kubeconfig" .Values.kubeconfig.secretName)
   (list "manifests" .Values.manifests.secretName)
 }}

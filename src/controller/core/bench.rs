@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::PolicyConfig;
+use crate::controller::names::Names;
 use crate::route::{Policy, State};
 use crate::secret::Secret;
 use crate::stream::{Connection, Discard, Retention, Storage, StreamFacts, StreamState};
@@ -22,7 +23,7 @@ pub(super) fn secret_ref(name: &str) -> SecretRef {
     SecretRef { namespace: "shop".into(), name: name.into() }
 }
 
-pub(super) fn resource(name: &str, change: Value) -> Arc<WebhookEndpoint> {
+pub(super) fn spec(change: Value) -> Arc<WebhookEndpointSpec> {
     let mut spec = json!({
         "provider": "custom",
         "verification": {"hmac": {"hash": "sha256", "from": ["header:X-Signature"], "signed": "{body}"}},
@@ -32,7 +33,7 @@ pub(super) fn resource(name: &str, change: Value) -> Arc<WebhookEndpoint> {
     for (field, value) in change {
         spec[field] = value;
     }
-    Arc::new(serde_json::from_value(json!({"metadata": {"name": name}, "spec": spec})).unwrap())
+    Arc::new(serde_json::from_value(spec).unwrap())
 }
 
 pub(super) fn observed(name: &str, created: i64, change: Value) -> Observed {
@@ -41,7 +42,7 @@ pub(super) fn observed(name: &str, created: i64, change: Value) -> Observed {
         uid: format!("uid-{name}"),
         generation: 1,
         created: at(created),
-        resource: Ok(resource(name, change)),
+        spec: Ok(spec(change)),
         status: None,
     }
 }
@@ -93,7 +94,7 @@ pub(super) struct Bench {
     pub(super) metrics: Arc<Metrics>,
     pub(super) now: i64,
     pub(super) table: Table,
-    pub(super) named: Option<Arc<NamedSecrets>>,
+    pub(super) named: Option<Names>,
     pub(super) wanted: Arc<Wanted>,
 }
 
@@ -152,8 +153,8 @@ impl Bench {
         if let Some(table) = self.core.take_table() {
             self.table = table;
         }
-        if let Some(named) = &round.named_secrets {
-            self.named = Some(Arc::clone(named));
+        if let Some(renamed) = &round.named_secrets {
+            self.named.get_or_insert_default().change(renamed.clone());
         }
         if let Some(wanted) = &round.wanted {
             self.wanted = Arc::clone(wanted);
@@ -178,7 +179,7 @@ impl Bench {
     }
 }
 
-pub(super) fn report<'a>(round: &'a Round, name: &str) -> &'a WebhookEndpointStatus {
+pub(super) fn report<'a>(round: &'a Round, name: &str) -> &'a Arc<WebhookEndpointStatus> {
     let found = round.reports.iter().find(|report| *report.endpoint.name == *name);
     &found.unwrap_or_else(|| panic!("no report of {name}: {:#?}", round.reports)).status
 }

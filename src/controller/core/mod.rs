@@ -14,10 +14,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::claims::Claims;
 use super::entry::Entry;
 use super::index::{Index, NamedKey};
+use super::names::Renamed;
 use super::status::{self, Spread, Told};
 use super::world::{Shift, World};
 use crate::api::{
-    ClusterWebhookProviderSpec, ConditionStatus, ConditionType, Reason, WebhookEndpoint, WebhookEndpointStatus,
+    ClusterWebhookProviderSpec, ConditionStatus, ConditionType, Reason, WebhookEndpointSpec, WebhookEndpointStatus,
     is_cluster_provider,
 };
 use crate::metrics::Metrics;
@@ -30,7 +31,6 @@ use crate::stream::{View, Wanted};
 const SPREAD_QUIETLY: SignedDuration = SignedDuration::from_millis(500);
 
 /// What a source tells the controller.
-#[expect(clippy::large_enum_variant, reason = "nearly every update is of the largest variant")]
 #[derive(Clone, Debug)]
 pub enum Update {
     /// An endpoint is new or changed.
@@ -69,10 +69,10 @@ pub struct Observed {
     pub generation: i64,
     /// `metadata.creationTimestamp`; all the same in manifests mode.
     pub created: Timestamp,
-    /// The resource, or why it does not parse.
-    pub resource: Result<Arc<WebhookEndpoint>, String>,
+    /// The spec, or why it does not parse.
+    pub spec: Result<Arc<WebhookEndpointSpec>, String>,
     /// The status found on the object; it is there for one that does not parse, too.
-    pub status: Option<WebhookEndpointStatus>,
+    pub status: Option<Arc<WebhookEndpointStatus>>,
 }
 
 /// Namespace and name of a Secret.
@@ -84,9 +84,6 @@ pub struct SecretRef {
     pub name: Arc<str>,
 }
 
-/// The Secrets that endpoints name, and which of their keys.
-pub type NamedSecrets = BTreeMap<SecretRef, BTreeSet<String>>;
-
 /// A status to report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
@@ -97,7 +94,7 @@ pub struct Report {
     /// The generation that it speaks of.
     pub generation: i64,
     /// The whole status.
-    pub status: WebhookEndpointStatus,
+    pub status: Arc<WebhookEndpointStatus>,
 }
 
 /// What one round of the core brought about.
@@ -107,8 +104,8 @@ pub struct Round {
     pub reports: Vec<Report>,
     /// Transitions worth a Kubernetes Event.
     pub notices: Vec<Notice>,
-    /// The Secrets to read, where that changed.
-    pub named_secrets: Option<Arc<NamedSecrets>>,
+    /// The Secrets to read, as far as that changed; the first time also where there are none.
+    pub named_secrets: Option<Vec<Renamed>>,
     /// The streams to read, where that changed.
     pub wanted: Option<Arc<Wanted>>,
 }
@@ -147,7 +144,8 @@ pub struct Settings {
 pub struct Core {
     settings: Settings,
     metrics: Arc<Metrics>,
-    entries: HashMap<EndpointRef, Entry>,
+    /// Boxed: a table that grows is there twice for a moment, and half empty afterwards.
+    entries: HashMap<EndpointRef, Box<Entry>>,
     claims: Claims,
     index: Index,
     world: World,
@@ -282,12 +280,12 @@ impl Core {
         }
         let mut round = Round::default();
         if self.has_endpoints
-            && let Some((named, gone)) = self.index.take_named()
+            && let Some(renamed) = self.index.take_named()
         {
-            round.named_secrets = Some(named);
-            for secret in gone {
-                self.world.unname_secret(&secret, now);
+            for (secret, _) in renamed.iter().filter(|(_, keys)| keys.is_none()) {
+                self.world.unname_secret(secret, now);
             }
+            round.named_secrets = Some(renamed);
         }
         self.world.forget_secrets(now, |secret| self.index.is_named(secret));
         if let Some((wanted, gone)) = self.index.take_wanted() {
@@ -323,8 +321,8 @@ impl Core {
             if let Some(path) = entry.standing.path() {
                 self.claims.add(path, entry.observed.created, &endpoint, &mut self.dirty);
             }
-            self.index.rename(&endpoint, &BTreeSet::new(), &entry.named);
-            self.entries.insert(endpoint.clone(), entry);
+            self.index.rename(&endpoint, &[], &entry.named);
+            self.entries.insert(endpoint.clone(), Box::new(entry));
             self.dirty.insert(endpoint);
             return;
         };
@@ -354,7 +352,7 @@ impl Core {
         if let Some(path) = entry.standing.path() {
             self.claims.remove(path, entry.observed.created, endpoint, &mut self.dirty);
         }
-        self.index.rename(endpoint, &entry.named, &BTreeSet::new());
+        self.index.rename(endpoint, &entry.named, &[]);
         self.index.retarget(endpoint, &entry.targets, &[]);
         self.withdraw(endpoint, entry.served.as_deref());
         entry.mark.into_iter().for_each(|mark| self.digest.toggle(mark));
@@ -396,8 +394,8 @@ impl Core {
             return;
         }
         for (endpoint, entry) in &self.entries {
-            let Ok(resource) = &entry.observed.resource else { continue };
-            let provider = &resource.spec.provider;
+            let Ok(spec) = &entry.observed.spec else { continue };
+            let provider = &spec.provider;
             if changed.contains(provider) || (is_cluster_provider(provider) && !self.world.has_provider(provider)) {
                 self.dirty.insert(endpoint.clone());
             }
@@ -507,7 +505,7 @@ impl Core {
                 before,
                 spread,
             };
-            let status = status::status(told, now);
+            let status = Arc::new(status::status(told, now));
             self.metrics.set_ready(&endpoint, status::is_ready(&status));
             if !self.is_leading {
                 continue;
@@ -530,7 +528,7 @@ fn notices(entry: &Entry, status: &WebhookEndpointStatus, rotated: &BTreeSet<Nam
     let notice =
         |is_warning, reason, note| Notice { endpoint: endpoint.clone(), uid: uid.clone(), is_warning, reason, note };
     let mut notices = Vec::new();
-    for (secret, key) in entry.named.intersection(rotated) {
+    for (secret, key) in entry.named.iter().filter(|named| rotated.contains(named)) {
         let in_use = entry.facts.secrets.iter().find(|used| *used.name == *secret.name && used.key == *key);
         if let Some(used) = in_use {
             let note = format!(

@@ -40,7 +40,7 @@ fn nothing_is_served_or_told_before_the_first_full_list() {
     let round = bench.tell([Update::Endpoints(vec![observed("a", 1, json!({}))])]);
     assert!(round.reports.is_empty());
     assert!(!bench.table.is_complete);
-    assert_eq!(bench.named.as_ref().unwrap().get(&secret_ref("hook")).unwrap().len(), 1);
+    assert_eq!(bench.named.as_ref().unwrap().all().get(&secret_ref("hook")).unwrap().len(), 1);
     assert_eq!(bench.wanted.streams["WEBHOOKS"], ["webhooks.shop.a.>".to_owned()].into());
     let round = bench.tell([Update::SecretsRead]);
     assert!(bench.table.is_complete);
@@ -48,7 +48,7 @@ fn nothing_is_served_or_told_before_the_first_full_list() {
     let mut empty = Bench::new();
     empty.tell([Update::Endpoints(vec![]), Update::SecretsRead]);
     assert!(empty.table.is_complete, "no endpoint at all is a full list too");
-    assert!(empty.named.unwrap().is_empty());
+    assert!(empty.named.unwrap().all().is_empty());
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_deleted_endpoint_leaves_the_table() {
     let mut bench = Bench::running(vec![observed("a", 1, json!({}))]);
     bench.tell([Update::EndpointGone(named("a"))]);
     assert_eq!(bench.route("/shop/a"), None);
-    assert!(bench.named.as_ref().unwrap().is_empty());
+    assert!(bench.named.as_ref().unwrap().all().is_empty());
     assert!(bench.wanted.streams.is_empty());
     let mut bench = Bench::running(vec![observed("a", 1, json!({})), observed("b", 1, json!({}))]);
     bench.tell([Update::Endpoints(vec![observed("b", 1, json!({}))])]);
@@ -99,7 +99,7 @@ fn the_older_keeps_a_path_through_any_fault_and_the_younger_inherits() {
     );
     bench.tell([Update::Endpoint(observed("old", 1, broken))]);
     assert_eq!(bench.route("/shop/hooks"), Some(("old", "closed")));
-    let unparsed = Observed { resource: Err("spec.path: not a string".to_owned()), ..observed("old", 1, path.clone()) };
+    let unparsed = Observed { spec: Err("spec.path: not a string".to_owned()), ..observed("old", 1, path.clone()) };
     let round = bench.tell([Update::Endpoint(unparsed)]);
     assert_eq!(bench.route("/shop/hooks"), Some(("old", "closed")));
     assert_eq!(ready(&round, "old"), ("False", "Invalid"));
@@ -126,18 +126,15 @@ fn an_older_endpoint_that_comes_later_takes_the_path() {
 #[test]
 fn an_object_made_again_has_no_claim_by_its_predecessor() {
     let mut bench = Bench::running(vec![observed("a", 1, json!({"path": "/shop/hooks"}))]);
-    let again =
-        Observed { uid: "uid-new".to_owned(), resource: Err("broken".to_owned()), ..observed("a", 5, json!({})) };
+    let again = Observed { uid: "uid-new".to_owned(), spec: Err("broken".to_owned()), ..observed("a", 5, json!({})) };
     bench.tell([Update::Endpoint(again)]);
     assert_eq!(bench.route("/shop/hooks"), None);
 }
 
 #[test]
 fn an_object_that_does_not_parse_keeps_the_path_that_its_status_tells() {
-    let told =
-        |path: &str| Some(WebhookEndpointStatus { path: Some(path.to_owned()), ..WebhookEndpointStatus::default() });
-    let broken =
-        |path| Observed { resource: Err("broken".to_owned()), status: told(path), ..observed("a", 1, json!({})) };
+    let told = |path: &str| Some(Arc::new(WebhookEndpointStatus { path: Some(path.to_owned()), ..Default::default() }));
+    let broken = |path| Observed { spec: Err("broken".to_owned()), status: told(path), ..observed("a", 1, json!({})) };
     let bench = Bench::running(vec![broken("/shop/before")]);
     assert_eq!(bench.route("/shop/before"), Some(("a", "closed")));
     let bench = Bench::running(vec![broken("/other/path")]);
@@ -146,7 +143,7 @@ fn an_object_that_does_not_parse_keeps_the_path_that_its_status_tells() {
 
 #[test]
 fn a_bad_endpoint_disturbs_no_other() {
-    let bad = Observed { resource: Err("broken".to_owned()), ..observed("bad", 1, json!({})) };
+    let bad = Observed { spec: Err("broken".to_owned()), ..observed("bad", 1, json!({})) };
     let bench =
         Bench::running(vec![bad, observed("good", 2, json!({})), observed("worse", 3, json!({"events": ["*x"]}))]);
     assert_eq!(bench.route("/shop/good"), Some(("good", "open")));
@@ -353,12 +350,12 @@ fn followers_serve_and_tell_nothing_until_they_lead() {
 fn a_status_that_someone_else_changed_is_written_again() {
     let mut bench = Bench::new();
     let told = report(&bench.start(vec![observed("a", 1, json!({}))]), "a").clone();
-    let with = |status: &WebhookEndpointStatus| {
-        Update::Endpoint(Observed { status: Some(status.clone()), ..observed("a", 1, json!({})) })
+    let with = |status: &Arc<WebhookEndpointStatus>| {
+        Update::Endpoint(Observed { status: Some(Arc::clone(status)), ..observed("a", 1, json!({})) })
     };
     assert!(bench.tell([with(&told)]).reports.is_empty(), "our own write comes back");
     let mut forged = told.clone();
-    forged.path = Some("/forged".to_owned());
+    Arc::make_mut(&mut forged).path = Some("/forged".to_owned());
     let round = bench.tell([with(&forged)]);
     assert_eq!(report(&round, "a").path.as_deref(), Some("/shop/a"));
     assert!(bench.tell([with(&told)]).reports.is_empty());

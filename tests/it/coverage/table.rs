@@ -144,6 +144,11 @@ pub const FLAGS: &[(&str, &str)] = &[
     ("--allow-key-host", "keys::a_namespace_names_hosts_for_keys_that_the_operator_allows"),
     ("--key-ca-file", "keys::a_namespace_names_hosts_for_keys_that_the_operator_allows"),
     ("--allow-unverified", "endpoint_policy::deliveries_go_unverified_only_where_an_admin_allows_it"),
+    ("--otlp-endpoint", "traces::a_delivery_continues_the_senders_trace_and_hands_it_on"),
+    ("--otlp-traces-endpoint", "traces::a_whole_url_is_taken_as_it_is"),
+    ("--otlp-ca-file", "traces::a_collector_at_https_is_trusted_by_its_ca"),
+    ("--traces-sampler", "traces::the_sampler_decides_what_is_traced"),
+    ("--traces-sampler-arg", "traces::the_sampler_decides_what_is_traced"),
     ("--log-format", "cli::the_log_is_text_or_json_and_as_loud_as_asked"),
     ("--log", "cli::the_log_is_text_or_json_and_as_loud_as_asked"),
 ];

@@ -29,7 +29,7 @@ use super::proxy::Proxy;
 const USERS: [&str; 4] = ["admin", "operator", "tenant", "nobody"];
 const READY_MAX: Duration = Duration::from_secs(90);
 /// Requests on Secrets and on statuses are written down, and all of service accounts.
-const AUDIT_POLICY: &str = "\
+const AUDIT_SOME: &str = "\
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -38,6 +38,16 @@ rules:
   userGroups: [system:serviceaccounts]
 - level: Metadata
   resources: [{group: '', resources: [secrets]}, {group: jethook.dev, resources: [webhookendpoints/status]}]
+- level: None
+";
+/// All that the operator asks is written down, and nothing of others.
+const AUDIT_OPERATOR: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  users: [operator]
 - level: None
 ";
 
@@ -53,7 +63,7 @@ pub struct Apiserver {
 /// The control plane, started by the first test that asks.
 pub fn apiserver() -> &'static Apiserver {
     static SHARED: OnceLock<Result<Apiserver, String>> = OnceLock::new();
-    SHARED.get_or_init(Apiserver::start).as_ref().unwrap_or_else(|error| panic!("{error}"))
+    SHARED.get_or_init(|| Apiserver::start(AUDIT_SOME)).as_ref().unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A name that no other test has.
@@ -67,7 +77,7 @@ pub fn spare() -> (&'static Apiserver, MutexGuard<'static, ()>) {
     static SPARE: OnceLock<Result<Apiserver, String>> = OnceLock::new();
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    (SPARE.get_or_init(Apiserver::start).as_ref().unwrap_or_else(|error| panic!("{error}")), turn)
+    (SPARE.get_or_init(|| Apiserver::start(AUDIT_SOME)).as_ref().unwrap_or_else(|error| panic!("{error}")), turn)
 }
 
 /// One more, on which nothing of jethook is installed. It has addresses of both families, and no streamed lists, as
@@ -75,26 +85,33 @@ pub fn spare() -> (&'static Apiserver, MutexGuard<'static, ()>) {
 pub fn bare() -> &'static Apiserver {
     static BARE: OnceLock<Result<Apiserver, String>> = OnceLock::new();
     let flags = ["--service-cluster-ip-range=10.96.0.0/24,fd00:96::/112", "--feature-gates=WatchList=false"];
-    BARE.get_or_init(|| Apiserver::start_bare(&flags)).as_ref().unwrap_or_else(|error| panic!("{error}"))
+    BARE.get_or_init(|| Apiserver::start_bare(AUDIT_SOME, &flags)).as_ref().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// One that writes down each request of the operator.
+#[allow(dead_code, reason = "for the measurement of scale")]
+pub fn counting() -> &'static Apiserver {
+    static COUNTING: OnceLock<Result<Apiserver, String>> = OnceLock::new();
+    COUNTING.get_or_init(|| Apiserver::start(AUDIT_OPERATOR)).as_ref().unwrap_or_else(|error| panic!("{error}"))
 }
 
 impl Apiserver {
     /// One with the CRD and the operator's rights.
-    fn start() -> Result<Self, String> {
-        let server = Self::start_bare(&["--service-cluster-ip-range=10.96.0.0/24"])?;
+    fn start(audit: &str) -> Result<Self, String> {
+        let server = Self::start_bare(audit, &["--service-cluster-ip-range=10.96.0.0/24"])?;
         // On a thread of its own: the caller may be inside a runtime.
         std::thread::scope(|scope| scope.spawn(|| server.prepare()).join()).unwrap();
         Ok(server)
     }
 
-    fn start_bare(flags: &[&str]) -> Result<Self, String> {
+    fn start_bare(audit: &str, flags: &[&str]) -> Result<Self, String> {
         let folder = std::env::temp_dir().join(format!("jethook-test-{}-{}", std::process::id(), uuid::Uuid::new_v4()));
         fs::create_dir_all(&folder).unwrap();
         let (port, client_port, peer_port) = (free_port(), free_port(), free_port());
         let keys = rcgen::KeyPair::generate().unwrap();
         fs::write(folder.join("service-account.key"), keys.serialize_pem()).unwrap();
         fs::write(folder.join("service-account.pub"), keys.public_key_pem()).unwrap();
-        fs::write(folder.join("audit.yaml"), AUDIT_POLICY).unwrap();
+        fs::write(folder.join("audit.yaml"), audit).unwrap();
         let tokens = USERS.map(|user| format!("{},{user},{user}{}", token(user), groups(user)));
         fs::write(folder.join("tokens.csv"), tokens.join("\n")).unwrap();
 

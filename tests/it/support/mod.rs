@@ -2,6 +2,7 @@
 
 pub mod apiserver;
 pub mod balancer;
+pub mod collector;
 pub mod eventually;
 pub mod http;
 pub mod keys;

@@ -27,7 +27,8 @@ pub fn jethook() -> Command {
         command.env_remove(name).env_remove(name.to_lowercase());
     }
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("JETHOOK_") || name == "KUBECONFIG") {
+        let is_ours = |name: &str| name.starts_with("JETHOOK_") || name.starts_with("OTEL_") || name == "KUBECONFIG";
+        if name.to_str().is_some_and(is_ours) {
             command.env_remove(name);
         }
     }
@@ -44,13 +45,8 @@ pub fn with_defaults(arguments: &[&str], defaults: &[(&str, &str)]) -> Vec<Strin
 }
 
 impl Operator {
-    /// Starts `jethook run` with these arguments on free ports; `folder` takes its log.
-    #[track_caller]
-    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
-        Self::start_with(folder, arguments, |_| {})
-    }
-
-    /// The same with a last word on the command: environment variables, say.
+    /// Starts `jethook run` with these arguments on free ports; `folder` takes its log. `adjust` has a last word on the
+    /// command: environment variables, say.
     #[track_caller]
     pub fn start_with(folder: &Path, arguments: &[&str], adjust: impl FnOnce(&mut Command)) -> Self {
         let log = folder.join(format!("jethook-{}.log", free_port()));

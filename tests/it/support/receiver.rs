@@ -155,6 +155,7 @@ impl Bench {
             health: Health::default(),
             notices: sender,
             keys: Fetcher::start(keys).unwrap(),
+            traces: None,
         };
         let connect = {
             let store = store.clone();

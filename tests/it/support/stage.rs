@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Mutex;
 
 use data_encoding::BASE64;
@@ -91,9 +92,15 @@ impl Stage {
     /// Starts one and does not wait.
     #[track_caller]
     pub fn start(&self, flags: &[&str]) -> Operator {
+        self.start_with(flags, |_| {})
+    }
+
+    /// The same with a last word on the command.
+    #[track_caller]
+    pub fn start_with(&self, flags: &[&str], adjust: impl FnOnce(&mut Command)) -> Operator {
         let arguments = self.arguments(flags);
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        let operator = Operator::start(&self.folder, &arguments);
+        let operator = Operator::start_with(&self.folder, &arguments, adjust);
         if let Source::Files { admin, .. } = &self.source {
             *admin.lock().unwrap() = Some(operator.admin);
         }

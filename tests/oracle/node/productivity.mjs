@@ -4,7 +4,7 @@ import acuity from "acuityscheduling";
 import { LinearWebhookClient } from "@linear/sdk/webhooks";
 import { signWebhookPayload, verifyWebhookSignature } from "@notionhq/client";
 import { WebhooksManager } from "box-node-sdk/managers/webhooks";
-import { form, must, now, post, sdk } from "./delivery.mjs";
+import { date, form, must, now, post, sdk } from "./delivery.mjs";
 
 const mac = (key, encoding, ...parts) => {
   const hmac = createHmac("sha256", key);
@@ -40,6 +40,9 @@ const mac = (key, encoding, ...parts) => {
   const common = { timestamp: "2026-11-23T23:59:58.900Z", workspace_id: "w1", subscription_id: "s1", integration_id: "n1", attempt_number: 1 };
   await make("sdk-page", { id: "367cba44-0000-4000-8000-000000000001", ...common, type: "page.content_updated", entity: { id: "p1", type: "page" }, data: { updated_blocks: [] } }, { event: "page.content_updated", id: "367cba44-0000-4000-8000-000000000001", time: "2026-11-23T23:59:58.9Z" });
   await make("sdk-comment", { id: "367cba44-0000-4000-8000-000000000002", ...common, attempt_number: 3, type: "comment.created", entity: { id: "c1", type: "comment" }, data: { title: "größer ☀" } }, { event: "comment.created", id: "367cba44-0000-4000-8000-000000000002", time: "2026-11-23T23:59:58.9Z" });
+  // The token itself, unsigned, before there is a key.
+  const body = JSON.stringify({ verification_token: "secret_tMrlL1qK5vuQAh1b6cZGhFChZTSYJlce98V0pYn7yBl" });
+  post("notion", "derived-verification-token", { from: { kind: "derived", name: "developers.notion.com, webhooks", date }, secrets: [verificationToken], headers: {}, body, expect: { handshake: true, answer: { status: 200, body: "" } } });
 }
 
 // Box: the library verifies. Two keys, each in a header of its own.

@@ -10,6 +10,8 @@ const json = [["Content-Type", "application/json"]];
 const later = "2026-11-23T23:59:58Z";
 
 const rsa = readFileSync(new URL("keys/rsa.pem", import.meta.url), "utf8");
+const ec = readFileSync(new URL("keys/ec.pem", import.meta.url), "utf8");
+const ecOld = readFileSync(new URL("keys/ec-old.pub.pem", import.meta.url), "utf8");
 const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 function token(claims) {
   const text = `${part({ alg: "RS256", kid: "oracle-2", typ: "JWT" })}.${part(claims)}`;
@@ -96,4 +98,20 @@ globalThis.Date = class extends Date {
     const headers = [...json, ["X-Fal-Webhook-Request-Id", event.request_id], ["X-Fal-Webhook-User-Id", userId], ["X-Fal-Webhook-Timestamp", String(now)], ["X-Fal-Webhook-Signature", sign(null, Buffer.from(text), key).toString("hex")]];
     make("fal", name, { kind: "derived", name: "fal.ai docs, webhooks, and receivers that follow it" }, { userId }, "https://rest.fal.ai/.well-known/jwks.json", document, headers, body, { event: event.status, id: event.request_id });
   }
+}
+
+// Plaid: a token in a header with the body's digest; an admin fetches the key through Plaid's API and gives it as PEM.
+{
+  const pem = createPublicKey(ec).export({ format: "pem", type: "spki" });
+  const send = (name, payload, event) => {
+    const body = JSON.stringify(payload, null, 2);
+    const claims = { iat: now - 2, request_body_sha256: createHash("sha256").update(body).digest("hex") };
+    const text = `${part({ alg: "ES256", kid: "bfbd5111-8e33-4643-8ced-b2e642a72f3c", typ: "JWT" })}.${part(claims)}`;
+    const signature = sign("sha256", Buffer.from(text), { key: ec, dsaEncoding: "ieee-p1363" }).toString("base64url");
+    const request = { method: "POST", url: "/shop/plaid", headers: [...json, ["Plaid-Verification", `${text}.${signature}`]], body };
+    write("plaid", name, { from: { kind: "derived", name: "plaid.com/docs, verify webhooks", date }, now, secrets: name === "derived-rotated" ? [ecOld, pem] : [pem], request, expect: { event, id: null, time: later } });
+  };
+  const item = { item_id: "wz666MBjYWTp2PDzzggYhM6oWWmBb", environment: "production" };
+  send("derived-item", { webhook_type: "ITEM", webhook_code: "ERROR", ...item, error: { display_message: "größer" } }, "ITEM.ERROR");
+  send("derived-rotated", { webhook_type: "TRANSACTIONS", webhook_code: "SYNC_UPDATES_AVAILABLE", ...item, initial_update_complete: true }, "TRANSACTIONS.SYNC_UPDATES_AVAILABLE");
 }

@@ -9,7 +9,7 @@ const [what, given, answered] = process.argv.slice(2);
 
 // The library is the first package that the module imports.
 function sdk(file) {
-  const imported = [...readFileSync(file, "utf8").matchAll(/(?:from|import|require\()\s*["']([^"']+)["']/g)].map((match) => match[1]);
+  const imported = [...readFileSync(file, "utf8").matchAll(/(?:from|import|require(?:\.resolve)?\()\s*["']([^"']+)["']/g)].map((match) => match[1]);
   const name = Object.keys(pinned).find((name) => imported.some((path) => path === name || path.startsWith(`${name}/`)));
   return name && `${name} ${pinned[name]}`;
 }

@@ -81,11 +81,11 @@ CALENDLY = dict(to="calendly", page="developer.calendly.com, webhook signatures"
 CLICKUP = dict(to="clickup", page="developer.clickup.com, webhook signature", secret="ORACLECLICKUPSECRET", header="X-Signature", signed="{body}")
 SNYK = dict(to="snyk", page="docs.snyk.io, validating payloads", secret="oracle snyk secret", header="X-Hub-Signature", value="sha256={sig}", signed="{body}")
 GHOST = dict(to="ghost", page="TryGhost/Ghost, webhook-trigger.js", secret="oracle ghost secret", t=MS, header="X-Ghost-Signature", value="sha256={sig}, t={t}", signed="{body}{t}")
-GHOST_TRIGGER = ("sender", "ghost 6.65.0 (npm), webhook-trigger.js")
+GHOST_TRIGGER = ("sender", "ghost 6.65.0 (npm), webhook-trigger.js (by hand)")
 INFISICAL = dict(to="infisical", page="Infisical/infisical, webhook-fns.ts", secret="oracle infisical secret", t=MS - 500, header="X-Infisical-Signature", value="t={t};{sig}", signed="{body}")
 STATSIG = dict(to="statsig", page="docs.statsig.com, event webhook", secret="webhook-oracle", t=MS, header="X-Statsig-Signature", value="v0={sig}", signed="v0:{t}:{body}", headers={"X-Statsig-Request-Timestamp": "{t}"})
 X = dict(to="x-twitter", page="docs.x.com, webhooks quickstart", secret="oracle x consumer secret")
-X_SAMPLE = ("sdk", "xdevplatform/account-activity-dashboard 565c0a5, helpers/security.js")
+X_SAMPLE = ("sdk", "xdevplatform/account-activity-dashboard 565c0a5, helpers/security.js (by hand)")
 X_EVENT = dict(X, encoding="base64", header="x-twitter-webhooks-signature", value="sha256={sig}", signed="{body}")
 LINKEDIN = dict(to="linkedin", page="learn.microsoft.com, LinkedIn webhook validation", secret="oracle linkedin client secret")
 STREAM = dict(to="cloudflare-stream", page="developers.cloudflare.com, Stream webhooks", secret="85011ed3a913c6ad5f9cf6c5573cc0a7", header="Webhook-Signature", value="time={t},sig1={sig}", signed="{t}.{body}")
@@ -96,9 +96,9 @@ CAL = dict(to="cal-com", page="calcom/cal.com, sendPayload.ts", secret="oracle c
 SUPABASE = dict(to="supabase-db", page="supabase.com, database webhooks", secret="oracle-database-webhook-token")
 CLOUDEVENTS = dict(to="cloudevents-webhook", page="cloudevents/spec, http-webhook.md", secret="oracle-cloudevents-token")
 OUTPOST = dict(to="outpost", page="hookdeck/outpost, webhook destinations", secret="whsec_0a1b2c3d4e5f60718293a4b5c6d7e8f9", signed="{body}", header="x-outpost-signature", value="v0={sig}")
-OUTPOST_SIGNER = ("sender", "hookdeck/outpost v1.2.0-10-gf67ae011, its signature manager")
+OUTPOST_SIGNER = ("sender", "hookdeck/outpost v1.2.0-10-gf67ae011, its signature manager (by hand)")
 FLAGSMITH = dict(to="flagsmith", page="Flagsmith/flagsmith, webhooks.py", secret="oracle flagsmith secret", header="X-Flagsmith-Signature", signed="{body}")
-FLAGSMITH_SIGNER = ("sender", "Flagsmith/flagsmith 2.265.0, core.signing")
+FLAGSMITH_SIGNER = ("sender", "Flagsmith/flagsmith 2.265.0, core.signing (by hand)")
 ABLY = dict(to="ably", page="ably.com, webhook security", secret="oracleAblyKeySecret", encoding="base64", header="X-Ably-Signature", signed="{body}", headers={"X-Ably-Key": "app.key", "X-Ably-Version": "1.2"})
 TWITCH = dict(to="twitch", page="dev.twitch.tv, handling webhook events", secret="oracle twitch secret", t="2026-11-23T23:59:59.123456789Z", header="Twitch-Eventsub-Message-Signature", value="sha256={sig}", signed="{id}{t}{body}")
 FORMSTACK = dict(to="formstack", page="n8n-nodes-base 2.41.2, Formstack trigger", secret="oracle formstack key", header="X-FS-Signature", value="sha256={sig}", signed="{body}")
@@ -164,6 +164,11 @@ def token(key, claims):
     return f"{text}.{url64(digest(key, text))}"
 
 
+WITHINGS = dict(to="withings", page="developer.withings.com, subscribe to notifications", secret="oracle-withings-url-token", type=FORM)
+BOUNDARY = "------------------------oracle0000000002"
+JOTFORM_FIELDS = {"formID": "240000000000001", "submissionID": "5812345678901234567", "formTitle": "Größe ☀", "rawRequest": '{"q3_name":{"first":"Zoë"}}'}
+JOTFORM_BODY = "".join(f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in JOTFORM_FIELDS.items()) + f"--{BOUNDARY}--\r\n"
+JOTFORM = dict(to="jotform", page="receivers of Jotform's webhooks", secret="oracle-jotform-url-token", type=f"multipart/form-data; boundary={BOUNDARY}")
 CHALLENGE = "890e4665-4dfe-4ab1-b689-ed553bceeed0"
 CRC = "oracle-crc_token-0123456789"
 
@@ -259,6 +264,11 @@ ROWS = [
     dict(YOUTUBE, name="subscribe", method="GET", type=None, url="/shop/youtube-websub?" + urlencode({"hub.mode": "subscribe", "hub.topic": FEED, "hub.challenge": "oracle-challenge", "hub.lease_seconds": "432000"}), expect=greeting("oracle-challenge", "text/plain")),
     dict(WEBSUB, name="atom", type="application/atom+xml", header="X-Hub-Signature", value="sha256={sig}", signed="{body}", body='<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom"><title>größer</title></feed>\n', expect=event(None)),
     dict(WEBSUB, name="subscribe", method="GET", type=None, url="/shop/websub?" + urlencode({"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.challenge": "oracle-challenge", "hub.lease_seconds": "864000"}), expect=greeting("oracle-challenge", "text/plain")),
+    dict(WITHINGS, name="weight", body=urlencode({"userid": "12345", "appli": "1", "startdate": NOW - 100, "enddate": NOW}), url="/shop/withings/oracle-withings-url-token", expect=event("1")),
+    dict(WITHINGS, name="query-token", body=urlencode({"userid": "12345", "appli": "46", "action": "update"}), url="/shop/withings?token=oracle-withings-url-token", expect=event("46")),
+    dict(WITHINGS, name="check", method="HEAD", type=None, url="/shop/withings/oracle-withings-url-token", expect=greeting()),
+    dict(JOTFORM, name="submission", body=JOTFORM_BODY, url="/shop/jotform/oracle-jotform-url-token", expect=event(None, "5812345678901234567")),
+    dict(JOTFORM, name="query-token", body=JOTFORM_BODY, url="/shop/jotform?token=oracle-jotform-url-token", expect=event(None, "5812345678901234567")),
 ]
 
 if __name__ == "__main__":
