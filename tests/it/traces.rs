@@ -52,7 +52,7 @@ fn carried(stage: &Stage) -> Vec<(String, String, String)> {
 }
 
 #[track_caller]
-fn only<'a>(spans: &'a [Seen], kind: SpanKind) -> &'a Seen {
+fn only(spans: &[Seen], kind: SpanKind) -> &Seen {
     let found: Vec<_> = spans.iter().filter(|span| span.kind == kind).collect();
     assert_eq!(found.len(), 1, "{spans:#?}");
     found[0]
