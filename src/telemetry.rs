@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -11,11 +12,16 @@ use crate::config::{LogConfig, LogFormat};
 /// among them, and its watcher warns at every try of what the controller tells once.
 const SILENCED: [&str; 2] = ["kube_client::client=off", "kube_runtime::watcher=off"];
 
-/// Sends logs to standard error from now on: text on a terminal, JSON elsewhere, or as `--log-format` says.
+/// Lines that wait to be written; what comes beyond them is dropped.
+const LINES_MAX: usize = 4096;
+
+/// Sends logs to standard error from now on: text on a terminal, JSON elsewhere, or as `--log-format` says. Nobody who logs
+/// waits for whoever reads them: a worker that did would keep its senders waiting. Lines that wait are written when what is
+/// returned drops.
 ///
 /// # Errors
 /// A sentence that names the flag, when the filter does not parse or logs were set up before.
-pub fn init(config: &LogConfig) -> Result<(), String> {
+pub fn init(config: &LogConfig) -> Result<WorkerGuard, String> {
     let directives = directives(&config.log);
     let mut filter =
         EnvFilter::builder().parse(&directives).map_err(|error| format!("--log {}: {error}", config.log))?;
@@ -24,12 +30,13 @@ pub fn init(config: &LogConfig) -> Result<(), String> {
     }
     let is_terminal = io::stderr().is_terminal();
     let format = config.log_format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json });
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).finish(io::stderr());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let started = match format {
         LogFormat::Text => builder.with_ansi(is_terminal).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
     };
-    started.map_err(|error| format!("logs can't be set up: {error}"))
+    started.map(|()| guard).map_err(|error| format!("logs can't be set up: {error}"))
 }
 
 /// A level alone is jethook's own; libraries then only warn: what they say below that can hold a request's bytes. The NATS

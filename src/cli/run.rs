@@ -46,7 +46,7 @@ const RELEASE_MAX: Duration = Duration::from_secs(3);
 const CONTROLLER_STACK_BYTES: usize = 16 << 20;
 
 pub(super) fn run(config: RunConfig) -> Result<ExitCode, Failure> {
-    telemetry::init(&config.log).map_err(Failure::Usage)?;
+    let _logs = telemetry::init(&config.log).map_err(Failure::Usage)?;
     install_crypto();
     // The controller's own runtime: whatever it does, no delivery waits for it.
     let runtime = tokio::runtime::Builder::new_multi_thread()

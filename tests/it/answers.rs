@@ -1,6 +1,7 @@
 //! Every row of the table of answers, as a sender meets it.
 
 use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -255,4 +256,25 @@ fn before_the_first_full_list_any_path_is_503_and_the_operator_unready() {
         assert_eq!((answer.status, answer.header("retry-after").is_some()), (503, true), "{path}");
     }
     assert_eq!(Request::get("/livez").send(operator.admin).unwrap().status, 200, "alive all the same");
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_up_no_answer() {
+    let stage = Stage::of_files();
+    let arguments = stage.arguments(&["--log", "debug"]);
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    // The operator keeps the pipe's other end, and takes nothing out of it.
+    let unread = |command: &mut Command| {
+        command.stderr(Stdio::piped());
+    };
+    let operator = Operator::start_with(&stage.folder, &arguments, unread).ready();
+    stage.github("github", json!({}));
+    operator.send_until(200, "it is served", &stage.push("github", "0"));
+    // A line each, of more than 100 bytes: more than the pipe holds.
+    let began = Instant::now();
+    for number in 1..1000 {
+        assert_eq!(operator.send(&stage.push("github", &number.to_string())).status, 200);
+    }
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    assert_eq!(stage.count(), 1000);
 }

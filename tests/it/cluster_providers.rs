@@ -190,7 +190,7 @@ fn a_cluster_without_the_definition_is_served_and_may_get_it_later() {
     stage.github("github", json!({}));
     stage.ready("github");
     assert_eq!(operator.send(&stage.push("github", "1")).status, 200);
-    assert!(operator.log().contains("install the CRDs"), "{}", operator.log());
+    operator.told("install the CRDs");
     stage.kubectl(&["apply", "--server-side", "-f", "-"], &jethook::api::provider_crd_yaml()).ok();
     stage.kubectl(&["wait", "--for=condition=Established", "--timeout=20s", &format!("crd/{crd}")], "").ok();
     stage.put(provider("late.example.com", "X-Acme-Token"));

@@ -240,7 +240,7 @@ fn a_full_spool_is_503_and_one_endpoint_may_fill_half_of_it() {
     assert!(bytes > 30.0 * 1024.0 && bytes <= 40.0 * 1024.0, "{bytes}");
     let answer = operator.send(&scene.stage.push("github", "one more"));
     assert!(answer.header("retry-after").is_some());
-    assert!(operator.log().contains("the spool is full"), "{}", operator.log());
+    operator.told("the spool is full");
     assert!(operator.counted("unavailable") >= 3.0);
     scene.server.run();
     holds(&operator, 0.0);

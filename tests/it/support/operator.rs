@@ -98,6 +98,15 @@ impl Operator {
         reaper::text(&self.log)
     }
 
+    /// Waits until its log holds this: what it logs is written a moment later.
+    #[track_caller]
+    pub fn told(&self, text: &str) {
+        eventually(SOON, &format!("{text:?} is in the log"), || {
+            let log = self.log();
+            if log.contains(text) { Ok(()) } else { Err(log) }
+        });
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
