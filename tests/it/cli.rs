@@ -151,7 +151,14 @@ fn every_flag_of_run_has_its_environment_variable() {
     let entries = help.split("\n      --").skip(1).filter(|entry| !entry.starts_with("help"));
     for entry in entries {
         let name: String = entry.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        let variable = format!("JETHOOK_{}", name.to_uppercase().replace('-', "_"));
+        let own = name.to_uppercase().replace('-', "_");
+        // Those of traces are the ones that all programs with OpenTelemetry read.
+        let variable = match name.as_str() {
+            "otlp-endpoint" | "otlp-traces-endpoint" => format!("OTEL_EXPORTER_{own}"),
+            "otlp-ca-file" => "OTEL_EXPORTER_OTLP_CERTIFICATE".to_owned(),
+            "traces-sampler" | "traces-sampler-arg" => format!("OTEL_{own}"),
+            _ => format!("JETHOOK_{own}"),
+        };
         // The value of one that holds a secret is not shown.
         let is_told = ["=", "]"].iter().any(|end| entry.contains(&format!("[env: {variable}{end}")));
         assert!(is_told, "--{name}: {entry}");

@@ -22,7 +22,7 @@ use crate::support::reaper;
 use page::{Page, book, root, written};
 
 /// Flags of other programs that the book names.
-const FOREIGN_FLAGS: [&str; 3] = ["--wait", "--take-ownership", "--recursive"];
+const FOREIGN_FLAGS: [&str; 4] = ["--wait", "--take-ownership", "--recursive", "--peer"];
 
 fn yaml(text: &str) -> Result<Value, String> {
     serde_saphyr::from_str(text).map_err(|error| error.to_string())
