@@ -1,6 +1,10 @@
 #![doc = include_str!("README.md")]
 
 // Bottom first: a module imports only from those above it (`tests/it/tidy.rs`).
+pub mod cause;
+
+mod tls;
+
 pub mod secret;
 
 pub mod health;

@@ -10,7 +10,7 @@ use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
-use crate::controller::kube::chain;
+use crate::cause::chain;
 
 /// How long a page may take.
 const PAGE_MAX: Duration = Duration::from_secs(8);

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, install_crypto};
 use crate::admin::{self, Admin};
+use crate::cause::chain;
 use crate::config::{self, RunConfig};
 use crate::controller::core::{Core, Notice, Report, SecretRef, Update};
 use crate::controller::kube::Cluster;
@@ -258,17 +259,6 @@ fn start_receiver(
         traces,
     };
     Receiver::start(&config.receiver, parts, connect).map_err(|error| Failure::Usage(chain(&error)))
-}
-
-/// The error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        line.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    line
 }
 
 /// Tells the controller of NATS; ready once NATS was reached.

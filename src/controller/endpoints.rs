@@ -1,20 +1,16 @@
 //! The watch on endpoints.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::Resource;
 use kube::runtime::watcher::Event;
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::core::{Observed, Update};
-use super::kube::{CallError, cut};
+use super::kube::CallError;
+use super::received;
 use super::watch::{Ear, Trouble, distinct, watch_each};
 use crate::api::{WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus};
 use crate::metrics::Metrics;
@@ -22,72 +18,12 @@ use crate::route::EndpointRef;
 
 /// So many 403 in a row count as a verdict: an apiserver that has just started gives a few to everyone.
 const FORBIDDEN_MIN: u32 = 4;
-/// Bytes of a parser's message that are kept.
-const FAULT_BYTES_MAX: usize = 512;
-
-/// A `WebhookEndpoint` as the apiserver gives it. Its parts are parsed apart, so that one that does not parse neither
-/// disturbs other objects nor hides the rest of its own.
-#[derive(Clone, Debug)]
-struct Received {
-    metadata: ObjectMeta,
-    spec: Result<WebhookEndpointSpec, String>,
-    status: Option<Arc<WebhookEndpointStatus>>,
-}
-
-impl<'de> Deserialize<'de> for Received {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Parts {
-            #[serde(default)]
-            metadata: ObjectMeta,
-            #[serde(default)]
-            spec: Value,
-            #[serde(default)]
-            status: Value,
-        }
-
-        let parts = Parts::deserialize(deserializer)?;
-        let spec = serde_path_to_error::deserialize(parts.spec).map_err(|error| {
-            let path = error.path().to_string();
-            let field = if path == "." { "spec".to_owned() } else { format!("spec.{path}") };
-            cut(&format!("{field}: {}", error.into_inner()), FAULT_BYTES_MAX).to_owned()
-        });
-        Ok(Self { metadata: parts.metadata, spec, status: serde_json::from_value(parts.status).ok().map(Arc::new) })
-    }
-}
-
-impl Resource for Received {
-    type DynamicType = ();
-    type Scope = <WebhookEndpoint as Resource>::Scope;
-
-    fn kind((): &()) -> Cow<'_, str> {
-        WebhookEndpoint::kind(&())
-    }
-
-    fn group((): &()) -> Cow<'_, str> {
-        WebhookEndpoint::group(&())
-    }
-
-    fn version((): &()) -> Cow<'_, str> {
-        WebhookEndpoint::version(&())
-    }
-
-    fn plural((): &()) -> Cow<'_, str> {
-        WebhookEndpoint::plural(&())
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+/// The endpoint as the apiserver gives it.
+type Received = received::Received<WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus>;
 
 /// `None` for an object without name, namespace or uid: no apiserver gives one.
 fn observe(received: Received) -> Option<Observed> {
-    let Received { metadata, spec, status } = received;
+    let Received { metadata, spec, status, .. } = received;
     let (name, namespace, uid) = (metadata.name?, metadata.namespace?, metadata.uid?);
     Some(Observed {
         endpoint: EndpointRef { namespace: namespace.into(), name: name.into() },
@@ -95,7 +31,7 @@ fn observe(received: Received) -> Option<Observed> {
         generation: metadata.generation.unwrap_or_default(),
         created: metadata.creation_timestamp.map(|time| time.0).unwrap_or_default(),
         spec: spec.map(Arc::new),
-        status,
+        status: status.map(Arc::new),
     })
 }
 
@@ -203,6 +139,8 @@ pub async fn run(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn received(json: Value) -> Received {

@@ -1,6 +1,5 @@
 //! The connection to an apiserver, shared by all that talk to it.
 
-use std::error::Error;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use ipnet::IpNet;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
+use crate::cause::chain;
 use crate::config::SourceConfig;
 
 /// How long one call may take.
@@ -220,23 +220,6 @@ pub async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T, 
         Ok(done) => done.map_err(CallError::from),
         Err(_) => Err(CallError::Deadline(deadline)),
     }
-}
-
-/// An error with its causes in one line; a cause that the text holds already is not repeated.
-pub fn chain(error: &dyn Error) -> String {
-    // Parsers show the place of a fault in lines of its own.
-    let first_line = |error: &dyn Error| error.to_string().lines().next().unwrap_or_default().to_owned();
-    let mut text = first_line(error);
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = first_line(cause);
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 /// At most so many bytes, whole characters only.

@@ -14,6 +14,7 @@ pub mod names;
 pub mod notice;
 pub mod providers;
 mod queue;
+mod received;
 pub mod report;
 pub mod secrets;
 mod status;

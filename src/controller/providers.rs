@@ -1,21 +1,18 @@
 //! The watch on the providers that the cluster defines.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Api, Resource};
+use kube::api::Api;
 use kube::runtime::watcher::Event;
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::core::{ClusterProvider, Update};
-use super::kube::{CallError, cut};
+use super::kube::CallError;
+use super::received;
 use super::watch::{Ear, Trouble, watch_one};
 use crate::api::{ClusterWebhookProvider, ClusterWebhookProviderSpec};
 use crate::metrics::Metrics;
@@ -25,64 +22,8 @@ const KIND: &str = "ClusterWebhookProvider";
 const ABSENT_MIN: u32 = 4;
 /// How often it is tried after such a verdict.
 const ABSENT_EVERY: Duration = Duration::from_secs(10);
-/// Bytes of a parser's message that are kept.
-const FAULT_BYTES_MAX: usize = 512;
-
-/// A `ClusterWebhookProvider` as the apiserver gives it; one that does not parse disturbs no other.
-#[derive(Clone, Debug)]
-struct Received {
-    metadata: ObjectMeta,
-    spec: Result<ClusterWebhookProviderSpec, String>,
-}
-
-impl<'de> Deserialize<'de> for Received {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Parts {
-            #[serde(default)]
-            metadata: ObjectMeta,
-            #[serde(default)]
-            spec: Value,
-        }
-
-        let Parts { metadata, spec } = Parts::deserialize(deserializer)?;
-        let spec = serde_path_to_error::deserialize(spec).map_err(|error| {
-            let path = error.path().to_string();
-            let field = if path == "." { "spec".to_owned() } else { format!("spec.{path}") };
-            cut(&format!("{field}: {}", error.into_inner()), FAULT_BYTES_MAX).to_owned()
-        });
-        Ok(Self { metadata, spec })
-    }
-}
-
-impl Resource for Received {
-    type DynamicType = ();
-    type Scope = <ClusterWebhookProvider as Resource>::Scope;
-
-    fn kind((): &()) -> Cow<'_, str> {
-        ClusterWebhookProvider::kind(&())
-    }
-
-    fn group((): &()) -> Cow<'_, str> {
-        ClusterWebhookProvider::group(&())
-    }
-
-    fn version((): &()) -> Cow<'_, str> {
-        ClusterWebhookProvider::version(&())
-    }
-
-    fn plural((): &()) -> Cow<'_, str> {
-        ClusterWebhookProvider::plural(&())
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+/// The provider as the apiserver gives it.
+type Received = received::Received<ClusterWebhookProvider, ClusterWebhookProviderSpec>;
 
 fn observe(received: Received) -> Option<(String, ClusterProvider)> {
     Some((received.metadata.name?, received.spec.map(Arc::new)))
@@ -161,7 +102,7 @@ pub async fn run(client: kube::Client, updates: mpsc::Sender<Update>, metrics: A
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

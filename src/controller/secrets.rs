@@ -23,10 +23,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, tim
 use zeroize::Zeroizing;
 
 use super::core::{SecretData, SecretRef, Update};
-use super::kube::{CALL_MAX, CallError, chain};
+use super::kube::{CALL_MAX, CallError};
 use super::ledger::{FIRST_READS_MAX, Found, Ledger, Read};
 use super::names::Names;
 use super::watch::{Ear, Trouble, distinct, watch_each};
+use crate::cause::chain;
 use crate::config::SecretAccess;
 use crate::metrics::Metrics;
 use crate::secret::Secret;

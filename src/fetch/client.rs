@@ -1,7 +1,6 @@
 //! One GET by HTTPS: public addresses only, no redirect, a bounded answer in a bounded time.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +10,7 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -22,6 +20,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::Settings;
 use super::address::is_public;
 use crate::route::KeyHosts;
+use crate::tls;
 
 const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
 /// The longest answer of a proxy to CONNECT.
@@ -69,9 +68,9 @@ impl Client {
     /// What is wrong with the certificates, naming the flag.
     pub(super) fn new(settings: &Settings) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        tls::add_system(&mut roots);
         if let Some(path) = &settings.ca_file {
-            add_file(&mut roots, path)?;
+            tls::add_file(&mut roots, "--key-ca-file", path)?;
         }
         let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         let proxy = Matcher::builder()
@@ -146,16 +145,4 @@ async fn tunnel(proxy: &Intercept, host: &str, port: u16) -> Result<TcpStream, G
     }
     let is_open = answer.starts_with(b"HTTP/1.1 200") || answer.starts_with(b"HTTP/1.0 200");
     if is_open { Ok(stream) } else { Err(GetError::Proxy) }
-}
-
-fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
-    let wrong = |what: String| format!("--key-ca-file {}: {what}", path.display());
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
-    let mut count = 0;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
-        count += 1;
-    }
-    if count == 0 { Err(wrong("it holds no certificate".to_owned())) } else { Ok(()) }
 }

@@ -14,7 +14,8 @@ use tokio::time::{Instant, timeout_at};
 pub use cache::Fetched;
 
 use self::cache::{Cache, Rates, Run, Step};
-use self::client::{Client, GetError};
+use self::client::Client;
+use crate::cause::chain;
 use crate::route::KeyHosts;
 use crate::scheme::{FetchedKeys, KeyRequest};
 
@@ -277,14 +278,6 @@ async fn get_keys(client: &Client, request: &KeyRequest) -> Option<FetchedKeys> 
 
 fn host(url: &str) -> &str {
     url.split('/').nth(2).unwrap_or_default()
-}
-
-/// The error with its cause in one line.
-fn chain(error: &GetError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -1,6 +1,5 @@
 //! The way of spans to the collector: batches, posted by hyper. A collector that is away is told once.
 
-use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
@@ -21,11 +20,12 @@ use opentelemetry_otlp::{Protocol, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::cause::chain;
+use crate::tls;
 
 /// How long one post may take, and all tries of a batch together.
 const POST_MAX: Duration = Duration::from_secs(10);
@@ -142,30 +142,13 @@ impl HttpClient for Post {
     }
 }
 
-/// The error with its causes in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        line = format!("{line}: {cause}");
-        source = cause.source();
-    }
-    line
-}
-
 fn roots(url: &str, ca_file: Option<&Path>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     if url.starts_with("https:") {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        tls::add_system(&mut roots);
     }
-    let Some(path) = ca_file else { return Ok(roots) };
-    let wrong = |what: String| format!("--otlp-ca-file {}: {what}", path.display());
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
-    let mut count = 0;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
-        count += 1;
+    if let Some(path) = ca_file {
+        tls::add_file(&mut roots, "--otlp-ca-file", path)?;
     }
-    if count == 0 { Err(wrong("it holds no certificate".to_owned())) } else { Ok(roots) }
+    Ok(roots)
 }

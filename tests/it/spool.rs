@@ -310,24 +310,30 @@ fn what_an_endpoint_left_in_the_spool_is_stored_though_it_is_deleted() {
     assert_eq!(scene.stored(), ["1"]);
 }
 
-/// An endpoint with a stream of its own in a scene whose flags allow it.
-fn own_stream(scene: &Scene, name: &str) -> Config {
-    let stream = format!("{}-{name}", scene.stage.stream);
-    let subject = format!("{}-own.{name}.{{event}}", scene.stage.prefix);
-    scene.stage.github(name, json!({"target": {"stream": stream, "subject": subject}}));
-    let subjects = vec![format!("{}-own.{name}.>", scene.stage.prefix)];
-    Config { name: stream, subjects, storage: StorageType::File, ..Config::default() }
+/// An operator with the endpoint `own`, which is Ready and has a stream of its own, and the flags that allow it.
+fn own_stream(scene: &mut Scene) -> (Operator, Config, [String; 4]) {
+    let stream = format!("{}-own", scene.stage.stream);
+    let subject = format!("{}-own.own.{{event}}", scene.stage.prefix);
+    scene.stage.github("own", json!({"target": {"stream": stream, "subject": subject}}));
+    let subjects = vec![format!("{}-own.own.>", scene.stage.prefix)];
+    let config = Config { name: stream, subjects, storage: StorageType::File, ..Config::default() };
+    scene.server.create_stream(config.clone());
+    let allowed = format!("{}-own.>", scene.stage.prefix);
+    let flags = ["--allow-stream", "*", "--allow-subject", &allowed].map(str::to_owned);
+    let operator = scene.operator(&each(&flags));
+    scene.stage.ready("own");
+    (operator, config, flags)
+}
+
+/// Flags as a command takes them.
+fn each(flags: &[String; 4]) -> [&str; 4] {
+    flags.each_ref().map(String::as_str)
 }
 
 #[test]
 fn a_stream_that_is_gone_holds_nothing_else_up_and_gets_its_events_when_it_is_back() {
     let mut scene = Scene::new();
-    let config = own_stream(&scene, "own");
-    scene.server.create_stream(config.clone());
-    let subjects = format!("{}-own.>", scene.stage.prefix);
-    let flags = ["--allow-stream", "*", "--allow-subject", &subjects];
-    let mut operator = scene.operator(&flags);
-    scene.stage.ready("own");
+    let (mut operator, config, flags) = own_stream(&mut scene);
     scene.outage(&operator);
     for id in ["1", "2"] {
         spooled(&operator, &scene.stage.push("own", id));
@@ -336,7 +342,7 @@ fn a_stream_that_is_gone_holds_nothing_else_up_and_gets_its_events_when_it_is_ba
     operator.stop();
     scene.server.run();
     block_on(scene.server.jetstream().delete_stream(&config.name)).unwrap();
-    let operator = scene.operator(&flags);
+    let operator = scene.operator(&each(&flags));
     holds(&operator, 2.0);
     assert_eq!(scene.stored(), ["1", "2"]);
     scene.stage.expect("own", "TargetReady", "False", "StreamNotFound");
@@ -351,12 +357,7 @@ fn a_stream_that_is_gone_holds_nothing_else_up_and_gets_its_events_when_it_is_ba
 #[test]
 fn what_its_stream_refuses_is_kept_and_holds_nothing_else_up() {
     let mut scene = Scene::new();
-    let config = own_stream(&scene, "own");
-    scene.server.create_stream(config.clone());
-    let subjects = format!("{}-own.>", scene.stage.prefix);
-    let flags = ["--allow-stream", "*", "--allow-subject", &subjects];
-    let mut operator = scene.operator(&flags);
-    scene.stage.ready("own");
+    let (mut operator, config, flags) = own_stream(&mut scene);
     scene.outage(&operator);
     let large = format!(r#"{{"pad":"{}"}}"#, "x".repeat(100_000));
     spooled(&operator, &sign::github(&scene.stage.path("own"), KEY, "push", "large", large));
@@ -365,7 +366,7 @@ fn what_its_stream_refuses_is_kept_and_holds_nothing_else_up() {
     scene.server.run();
     let narrow = Config { max_message_size: 10_000, ..config.clone() };
     block_on(scene.server.jetstream().update_stream(&narrow)).unwrap();
-    let operator = scene.operator(&flags);
+    let operator = scene.operator(&each(&flags));
     holds(&operator, 1.0);
     let ids: Vec<_> = scene.server.stored(&config.name).iter().map(|one| one.header("ce-id").to_owned()).collect();
     assert_eq!(ids, ["small"], "what is behind it goes on");
@@ -376,7 +377,7 @@ fn what_its_stream_refuses_is_kept_and_holds_nothing_else_up() {
     // A start tries it again, and so does every minute.
     drop(operator);
     block_on(scene.server.jetstream().update_stream(&config)).unwrap();
-    let operator = scene.operator(&flags);
+    let operator = scene.operator(&each(&flags));
     holds(&operator, 0.0);
     assert_eq!(scene.server.stored(&config.name).len(), 2);
 }
@@ -399,12 +400,7 @@ fn doctor(scene: &Scene, operator: &Operator) -> (Vec<(String, String)>, Option<
 #[test]
 fn doctor_tells_what_waits_in_a_spool_and_what_its_stream_refuses() {
     let mut scene = Scene::new();
-    let config = own_stream(&scene, "own");
-    scene.server.create_stream(config.clone());
-    let subjects = format!("{}-own.>", scene.stage.prefix);
-    let flags = ["--allow-stream", "*", "--allow-subject", &subjects];
-    let mut operator = scene.operator(&flags);
-    scene.stage.ready("own");
+    let (mut operator, config, flags) = own_stream(&mut scene);
     assert_eq!(doctor(&scene, &operator), (Vec::new(), Some(0)), "an empty spool is nothing to tell");
     scene.outage(&operator);
     let large = format!(r#"{{"pad":"{}"}}"#, "x".repeat(100_000));
@@ -418,7 +414,7 @@ fn doctor_tells_what_waits_in_a_spool_and_what_its_stream_refuses() {
     scene.server.run();
     let narrow = Config { max_message_size: 10_000, ..config.clone() };
     block_on(scene.server.jetstream().update_stream(&narrow)).unwrap();
-    let operator = scene.operator(&flags);
+    let operator = scene.operator(&each(&flags));
     eventually(SOON, "both are refused", || match operator.metric("jethook_spool_refused_entries") {
         Some(2.0) => Ok(()),
         other => Err(format!("{other:?}")),

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Which modules each module may import; the table of `src/README.md`.
 const IMPORTS: &[(&str, &[&str])] = &[
+    ("cause", &[]),
+    ("tls", &[]),
     ("secret", &[]),
     ("health", &[]),
     ("scheme", &["secret"]),
@@ -13,14 +15,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("api", &["catalogue", "scheme"]),
     ("config", &["api", "secret"]),
     ("telemetry", &["config"]),
-    ("trace", &["config"]),
+    ("trace", &["cause", "config", "tls"]),
     ("outcome", &["scheme"]),
     ("metrics", &["api", "outcome"]),
     ("stream", &[]),
     ("replicas", &[]),
     ("event", &["scheme"]),
     ("route", &["api", "catalogue", "config", "event", "metrics", "scheme", "secret", "stream"]),
-    ("fetch", &["route", "scheme"]),
+    ("fetch", &["cause", "route", "scheme", "tls"]),
     ("store", &["config", "event", "health", "metrics", "outcome", "replicas", "route", "secret", "stream"]),
     (
         "receiver",
@@ -31,6 +33,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &[
             "api",
             "catalogue",
+            "cause",
             "config",
             "event",
             "health",
