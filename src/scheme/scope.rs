@@ -42,39 +42,20 @@ pub(super) struct Scope<'s, 'a> {
     pub(super) is_signed: &'s Cell<bool>,
 }
 
-/// Where the pieces of a text go.
-trait Sink<'s> {
-    fn put(&mut self, piece: Value<'s>);
-    fn length(&self) -> usize;
-    /// Takes back what came after this length.
-    fn cut(&mut self, length: usize);
+/// What a text is gathered as: piece by piece without copying, or as bytes.
+trait Gather<'s>: Sized {
+    fn put(piece: Value<'s>, out: &mut Vec<Self>);
 }
 
-impl<'s> Sink<'s> for Vec<Value<'s>> {
-    fn put(&mut self, piece: Value<'s>) {
-        self.push(piece);
-    }
-
-    fn length(&self) -> usize {
-        self.len()
-    }
-
-    fn cut(&mut self, length: usize) {
-        self.truncate(length);
+impl<'s> Gather<'s> for Value<'s> {
+    fn put(piece: Value<'s>, out: &mut Vec<Self>) {
+        out.push(piece);
     }
 }
 
-impl<'s> Sink<'s> for Vec<u8> {
-    fn put(&mut self, piece: Value<'s>) {
-        self.extend_from_slice(&piece);
-    }
-
-    fn length(&self) -> usize {
-        self.len()
-    }
-
-    fn cut(&mut self, length: usize) {
-        self.truncate(length);
+impl<'s> Gather<'s> for u8 {
+    fn put(piece: Value<'s>, out: &mut Vec<Self>) {
+        out.extend_from_slice(&piece);
     }
 }
 
@@ -212,18 +193,18 @@ impl<'s, 'a> Scope<'s, 'a> {
     }
 
     /// Fills in parts; gives the first reference that is absent outside a group.
-    fn parts(&self, parts: &'s [Part], out: &mut impl Sink<'s>) -> Result<Option<&'s str>, Rejection> {
+    fn parts<T: Gather<'s>>(&self, parts: &'s [Part], out: &mut Vec<T>) -> Result<Option<&'s str>, Rejection> {
         for part in parts {
             match part {
-                Part::Literal(text) => out.put(Cow::Borrowed(text)),
+                Part::Literal(text) => T::put(Cow::Borrowed(text), out),
                 Part::Expr(expr) => match self.expr(expr)? {
-                    Some(value) => out.put(value),
+                    Some(value) => T::put(value, out),
                     None => return Ok(Some(expr.refs.first().map_or("", |reference| &reference.text))),
                 },
                 Part::Group(parts) => {
-                    let length = out.length();
+                    let length = out.len();
                     if self.parts(parts, out)?.is_some() {
-                        out.cut(length);
+                        out.truncate(length);
                     }
                 }
             }
