@@ -61,7 +61,7 @@ test-examples: ## the example consumers, each killed once in mid-work; needs Go,
 
 .PHONY: test-faults
 test-faults: ## every fault under load, then a table: what was acknowledged, stored, lost, duplicated (FAULT=…: one of them)
-	@echo '== make test-faults: 10 minutes, after a release build (10 minutes cold)'
+	@echo '== make test-faults: 10 minutes, after a release build (20 minutes cold)'
 	@tests/tools/tools.sh
 	@tools=$$(tests/tools/tools.sh --print) && JETHOOK_TEST_TOOLS=$$tools cargo test $(PROFILE) --locked --test faults -- $(FAULT)
 
@@ -81,17 +81,17 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (600) each, with new inputs each tim
 
 .PHONY: bench
 bench: ## jethook beside its floor: CPU, throughput, latency, memory (OPTIONS='--rounds 1 --only "25 KiB"')
-	@echo '== make bench: 10 minutes, after release builds (15 minutes cold)'
+	@echo '== make bench: 10 minutes, after release builds (20 minutes cold)'
 	@PROFILE='$(PROFILE)' benches/bench.sh $(OPTIONS)
 
 .PHONY: bench-peers
 bench-peers: ## the same beside receivers written in Go, Node and FastAPI, Bento, and Django with Celery (PEERS='go node': some)
-	@echo '== make bench-peers: 6 minutes, after release builds (20 minutes cold)'
+	@echo '== make bench-peers: 6 minutes, after release builds (25 minutes cold)'
 	@PROFILE='$(PROFILE)' benches/bench.sh --peers $(OPTIONS)
 
 .PHONY: bench-scale
 bench-scale: ## 10,000 endpoints in a real apiserver: start, memory, apply to live, what the apiserver is asked (ENDPOINTS=…)
-	@echo '== make bench-scale: 9 minutes, after a release build (10 minutes cold)'
+	@echo '== make bench-scale: 9 minutes, after a release build (20 minutes cold)'
 	@tests/tools/tools.sh
 	@tools=$$(tests/tools/tools.sh --print) && JETHOOK_TEST_TOOLS=$$tools cargo test $(PROFILE) --locked --test scale
 

@@ -95,7 +95,7 @@ TEXT
 
 cat <<'TEXT'
 jethook demo: from kubectl apply to verified events in NATS JetStream, on this machine, in a temporary folder.
-The first run builds a Kubernetes apiserver and jethook: about 15 minutes on two cores. Later ones take half a minute.
+The first run builds a Kubernetes apiserver and jethook: about 20 minutes on two cores. Later ones take half a minute.
 TEXT
 
 step "1/7 what this machine has"
@@ -107,7 +107,7 @@ readonly TOOLS=(kube-apiserver etcd kubectl nats-server)
 run_long tests/tools/tools.sh "${TOOLS[@]}" || fail "the tools are not there"
 tools=$(tests/tools/tools.sh --print "${TOOLS[@]}")
 
-step "3/7 jethook (5 minutes cold)"
+step "3/7 jethook (10 minutes cold)"
 build_jethook
 
 step "4/7 a control plane, NATS and jethook, on loopback"

@@ -46,7 +46,7 @@ TEXT
 
 cat <<'TEXT'
 jethook quickstart: from YAML files to verified events in NATS JetStream, without Kubernetes, in a temporary folder.
-The first run builds nats-server and jethook: about 6 minutes on two cores. Later ones take a quarter of a minute.
+The first run builds nats-server and jethook: about 11 minutes on two cores. Later ones take a quarter of a minute.
 TEXT
 
 step "1/6 what this machine has"
@@ -57,7 +57,7 @@ step "2/6 nats-server (a minute cold, then kept for every clone)"
 run_long tests/tools/tools.sh nats-server || fail "nats-server is not there"
 tools=$(tests/tools/tools.sh --print nats-server)
 
-step "3/6 jethook (5 minutes cold)"
+step "3/6 jethook (10 minutes cold)"
 build_jethook
 
 step "4/6 NATS and jethook on loopback, with three endpoints and their Secrets"
