@@ -7,7 +7,7 @@ use http::header;
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
-use super::headers::{Headers, bytes_of};
+use super::headers::Headers;
 use super::id::Ids;
 use super::trace::{PARENT, only, traceparent};
 use super::{MessagePlan, MessageSpec};
@@ -74,15 +74,9 @@ enum Kept {
 fn keep_request(headers: &mut Headers, plan: &MessagePlan, delivery: &Delivery<'_>) -> Kept {
     let mut room = KEPT_BYTES_MAX;
     let mut kept = Kept::All;
-    let mut keep = |name: &str, value: &[u8]| {
-        // As it stands in the message: name, colon, blank, value, line end.
-        match room.checked_sub(name.len() + bytes_of(value) + 4) {
-            Some(left) => {
-                room = left;
-                headers.add_named(name, value);
-            }
-            None => kept = Kept::Part,
-        }
+    let mut keep = |name: &str, value: &[u8]| match headers.add_named(name, value, room) {
+        Some(bytes) => room -= bytes,
+        None => kept = Kept::Part,
     };
     // What a signature needs comes before what the sender can make as long as it likes.
     for (name, stored) in &plan.kept {

@@ -11,6 +11,7 @@ use serde::de::value::{Error, StringDeserializer};
 const FIRST: &str = "Nats-Msg-Id";
 /// The stream that the message is for.
 pub(super) const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
+const SEPARATOR: &str = ": ";
 const LINE_END: &str = "\r\n";
 /// Room for the headers of an ordinary message.
 const BLOCK_BYTES: usize = 1024;
@@ -42,7 +43,7 @@ impl Headers {
     pub(super) fn from_block(block: &str) -> Option<Self> {
         let lines = block.strip_suffix(LINE_END)?.split(LINE_END);
         for (number, line) in lines.enumerate() {
-            let (name, value) = line.split_once(": ")?;
+            let (name, value) = line.split_once(SEPARATOR)?;
             let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
             let is_command = name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("nats-"));
             let is_ours = if number == 0 { name == FIRST } else { name == EXPECTED_STREAM || !is_command };
@@ -55,7 +56,7 @@ impl Headers {
 
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.block.split_terminator(LINE_END).filter_map(|line| line.split_once(": "))
+        self.block.split_terminator(LINE_END).filter_map(|line| line.split_once(SEPARATOR))
     }
 
     /// The first value of a name, spelt exactly so.
@@ -71,7 +72,7 @@ impl Headers {
     #[expect(clippy::disallowed_methods, reason = "name and value are typed: nothing is left to panic on")]
     pub fn to_map(&self) -> HeaderMap {
         let block = self.block.strip_suffix(LINE_END).unwrap_or_default();
-        let (_, value) = block.split_once(": ").unwrap_or_default();
+        let (_, value) = block.split_once(SEPARATOR).unwrap_or_default();
         let value: StringDeserializer<Error> = value.to_owned().into_deserializer();
         let mut map = HeaderMap::new();
         // A string always deserialises as one.
@@ -83,13 +84,13 @@ impl Headers {
 
     /// Takes all lines of a name out.
     pub(super) fn remove(&mut self, name: &str) {
-        let is_other = |line: &&str| line.split_once(": ").is_none_or(|(its, _)| its != name);
+        let is_other = |line: &&str| line.split_once(SEPARATOR).is_none_or(|(its, _)| its != name);
         self.block = self.block.split_inclusive(LINE_END).filter(is_other).collect();
     }
 
     /// Adds a header of ours. What its value could hold of other bytes is percent-encoded.
     pub(super) fn add(&mut self, name: &'static str, value: &str) {
-        self.push(name, &[value.as_bytes()], is_printable);
+        self.push(name, &[value], is_printable);
     }
 
     /// Adds a `CloudEvents` attribute: encoded as the NATS binding says, blanks, `"` and `%` as well.
@@ -104,26 +105,47 @@ impl Headers {
 
     /// Adds a `CloudEvents` attribute that is put together from parts.
     pub(super) fn add_attribute_of<const N: usize>(&mut self, name: &'static str, parts: &[&str; N]) {
-        self.push(name, &parts.map(str::as_bytes), is_plain);
+        self.push(name, parts, is_plain);
     }
 
-    /// Adds a header of the request under a name that was made from its own; a name that NATS can't carry is left out.
-    pub(super) fn add_named(&mut self, name: &str, value: &[u8]) {
-        if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') {
-            self.push(name, &[value], is_printable);
+    /// Adds a header of the request under a name that was made from its own. How many bytes that takes; none where the name
+    /// is one that NATS can't carry, or where there is no room for so many: the header is left out then.
+    pub(super) fn add_named(&mut self, name: &str, value: &[u8], room: usize) -> Option<usize> {
+        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+        if !is_name || name.len() + value.len() > room {
+            return None;
         }
-    }
-
-    fn push(&mut self, name: &str, parts: &[&[u8]], is_kept: impl Fn(u8) -> bool + Copy) {
+        let start = self.block.len();
         self.block.push_str(name);
-        self.block.push_str(": ");
-        for part in parts {
-            match std::str::from_utf8(part) {
-                Ok(text) if all(part, is_kept) => self.block.push_str(text),
-                _ => self.push_encoded(part, is_kept),
-            }
+        self.block.push_str(SEPARATOR);
+        match std::str::from_utf8(value) {
+            Ok(text) => self.push_value(text, is_printable),
+            Err(_) => self.push_encoded(value, is_printable),
         }
         self.block.push_str(LINE_END);
+        let bytes = self.block.len() - start;
+        if bytes > room {
+            self.block.truncate(start);
+            return None;
+        }
+        Some(bytes)
+    }
+
+    fn push(&mut self, name: &str, parts: &[&str], is_kept: impl Fn(u8) -> bool + Copy) {
+        self.block.push_str(name);
+        self.block.push_str(SEPARATOR);
+        for part in parts {
+            self.push_value(part, is_kept);
+        }
+        self.block.push_str(LINE_END);
+    }
+
+    fn push_value(&mut self, text: &str, is_kept: impl Fn(u8) -> bool + Copy) {
+        if all(text.as_bytes(), is_kept) {
+            self.block.push_str(text);
+        } else {
+            self.push_encoded(text.as_bytes(), is_kept);
+        }
     }
 
     fn push_encoded(&mut self, value: &[u8], is_kept: impl Fn(u8) -> bool) {
@@ -136,11 +158,6 @@ impl Headers {
             }
         }
     }
-}
-
-/// How many bytes a value takes in the message.
-pub(super) fn bytes_of(value: &[u8]) -> usize {
-    value.iter().map(|byte| if is_printable(*byte) { 1 } else { 3 }).sum()
 }
 
 /// Whether all bytes are so. Looks at every one: without an early end, several are looked at at once.
@@ -162,14 +179,16 @@ const fn is_plain(byte: u8) -> bool {
 mod tests {
     use super::*;
 
+    const ROOM: usize = 100;
+
     #[test]
     fn values_are_encoded_as_their_header_asks() {
         let mut headers = Headers::of("id", &Headers::default());
         headers.add("a", "x y\t%\"\r\n\u{0}é");
         headers.add_attribute("b", "Euro € 😀 \"%\" ~!");
-        headers.add_named("http-x", b"\xff\x7f ok");
-        headers.add_named("not a name", b"left out");
-        headers.add_named("http-x", b"");
+        headers.add_named("http-x", b"\xff\x7f ok", ROOM);
+        headers.add_named("not a name", b"left out", ROOM);
+        headers.add_named("http-x", b"", ROOM);
         let all: Vec<_> = headers.iter().collect();
         assert_eq!(
             all,
@@ -187,8 +206,8 @@ mod tests {
     #[test]
     fn the_map_is_the_block() {
         let mut headers = Headers::of("id", &Headers::default());
-        headers.add_named("http-x", b"1");
-        headers.add_named("http-x", b"2");
+        headers.add_named("http-x", b"1", ROOM);
+        headers.add_named("http-x", b"2", ROOM);
         let map = headers.to_map();
         let sent: String = map
             .iter()
@@ -205,8 +224,8 @@ mod tests {
     fn a_kept_block_is_read_back_and_one_that_was_altered_is_not() {
         let mut headers = Headers::of("id", &Headers::default());
         headers.add(EXPECTED_STREAM, "WEBHOOKS");
-        headers.add_named("http-x", b"1");
-        headers.add_named("http-x", b"");
+        headers.add_named("http-x", b"1", ROOM);
+        headers.add_named("http-x", b"", ROOM);
         assert_eq!(Headers::from_block(headers.block()), Some(headers));
         for altered in [
             "",
@@ -228,8 +247,8 @@ mod tests {
     #[test]
     fn no_value_ends_its_line() {
         let mut headers = Headers::of("a\r\nNats-Rollup: all", &Headers::default());
-        headers.add_named("http-x", b"1\r\nNats-TTL: 1s\n\r");
-        headers.add_named("http-x: y\r\nNats-TTL", b"1s");
+        headers.add_named("http-x", b"1\r\nNats-TTL: 1s\n\r", ROOM);
+        headers.add_named("http-x: y\r\nNats-TTL", b"1s", ROOM);
         let names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["Nats-Msg-Id", "http-x"]);
     }

@@ -208,6 +208,10 @@ fn push_clean(subject: &mut String, name: &str) {
     if name.is_empty() {
         subject.push('_');
     }
+    // Nearly every name is clean.
+    if name.len() <= EVENT_TOKEN_BYTES_MAX && name.chars().all(is_clean) {
+        return subject.push_str(name);
+    }
     subject.extend(name.chars().take(EVENT_TOKEN_BYTES_MAX).map(|c| if is_clean(c) { c } else { '_' }));
 }
 

@@ -411,7 +411,8 @@ fn publish<P: Publish>(
         tally.publish(&mut event);
     }
     let publisher = worker.publisher.clone();
-    let id = event.id.clone();
+    // The message has it among its headers.
+    let id = std::mem::take(&mut event.id);
     let publishing = async move {
         let result = match publisher.publish(event, &route.usage, began, time_limit).await {
             Ok(kept) => {

@@ -103,7 +103,7 @@ pub(super) fn resolve<'a>(
     resolved.in_use =
         found.iter().filter_map(|(index, found)| Some(in_use(spec.secret_refs.get(*index)?, found))).collect();
     resolved.problems.extend(verdict(spec, scheme, &found, faults));
-    if resolved.problems.iter().all(|problem| problem.reason == Reason::DegradedRefs) && !scheme.is_armed(&keyring) {
+    if resolved.problems.iter().all(|problem| problem.reason == Reason::DegradedRefs) && !keyring.is_armed() {
         resolved.problems.push(unarmed(scheme));
     }
     resolved.keyring = keyring;

@@ -40,6 +40,7 @@ pub struct Keyring {
     pub(super) coverage: Coverage,
     /// The decoded keys by their use.
     pub(super) secrets: BTreeMap<String, Vec<Held<Secret>>>,
+    is_armed: bool,
 }
 
 /// A key with the caller's number for it; a published one has none.
@@ -122,8 +123,17 @@ impl Keyring {
             ring.remote.jwt = is_remote(plan.jwt.as_ref().map(|family| &family.key));
         }
         ring.answer_key = plan.answer_use().and_then(|name| ring.first(name)).cloned();
-        ring.coverage = Coverage::new(plan, ring.armed());
+        let armed = ring.armed();
+        ring.coverage = Coverage::new(plan, armed);
+        let has_required = plan.uses.iter().all(|of| !of.required || !ring.of(&of.name).is_empty());
+        ring.is_armed = has_required && (plan.is_none || armed.any());
         (ring, faults)
+    }
+
+    /// Whether it suffices to verify anything: every required use has a key and at least one family is armed.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        self.is_armed
     }
 
     /// Which families have keys.

@@ -279,13 +279,6 @@ impl Scheme {
         Keyring::new(&self.plan, keys, Purpose::Sign)
     }
 
-    /// Whether the ring suffices to verify anything: every required use has a key and at least one family is armed.
-    #[must_use]
-    pub fn is_armed(&self, keys: &Keyring) -> bool {
-        let has_required = self.plan.uses.iter().all(|of| !of.required || !keys.of(&of.name).is_empty());
-        has_required && (self.plan.is_none || keys.armed().any())
-    }
-
     /// What is checked with these keys, for auditors: `hmac-sha256`, `token+hmac-sha256`, `none`, …
     #[must_use]
     pub fn label(&self, keys: &Keyring) -> String {
@@ -406,7 +399,7 @@ impl Scheme {
         delivery: &Delivery<'_>,
         now: Timestamp,
     ) -> Result<Verdict, Rejection> {
-        if !self.is_armed(keys) {
+        if !keys.is_armed() {
             return Err(Rejection::NoKeyMatched);
         }
         verify::verify(&self.plan, keys, fetched, delivery, now)

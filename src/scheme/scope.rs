@@ -14,6 +14,8 @@ use super::spec::MacHash;
 use super::template::{Expr, Part, Place, Reference, Template};
 use super::{FetchedKeys, Rejection, candidate, hmac};
 
+/// Room for a text of usual length.
+const TEXT_BYTES: usize = 64;
 /// The most headers on a list that the request gives.
 const HEADER_LIST_MAX: usize = 64;
 
@@ -103,7 +105,7 @@ impl<'s, 'a> Scope<'s, 'a> {
 
     /// The text of a template; `None` where a part is absent.
     pub(super) fn text(&self, template: &'s Template) -> Result<Option<Vec<u8>>, Rejection> {
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(TEXT_BYTES);
         Ok(self.parts(&template.parts, &mut text)?.is_none().then_some(text))
     }
 

@@ -34,7 +34,8 @@ pub(super) fn verify(
     let reader = Reader::new(plan, *delivery);
     let is_signed = Cell::new(true);
     let scope = Scope { fetched, ..Scope::new(&reader, keys, &is_signed) };
-    let proof = Proof::of(&scope, now)?;
+    let mut proof = Proof::of(&scope, now)?;
+    let proved_by = std::mem::take(&mut proof.keys);
     let claims = match &proof.claims {
         Some(claims) => Some(plan.claims.scan(claims).map_err(|_| Rejection::Malformed { what: "claim:".into() })?),
         None => None,
@@ -54,7 +55,7 @@ pub(super) fn verify(
     if !is_delivery {
         return Err(handshake::not_one(plan, delivery.method));
     }
-    read_event(&scope, &proof).map(Verdict::Event)
+    read_event(&scope, &proof, proved_by).map(Verdict::Event)
 }
 
 /// What keys a delivery needs that are not in the ring; only the place of the key and the token's header are read.
@@ -119,7 +120,7 @@ fn is_equal(scope: &Scope<'_, '_>, template: &Template, value: &[u8]) -> Result<
     Ok(is_equal)
 }
 
-fn read_event(scope: &Scope<'_, '_>, proof: &Proof<'_>) -> Result<Verified, Rejection> {
+fn read_event(scope: &Scope<'_, '_>, proof: &Proof<'_>, keys: Vec<usize>) -> Result<Verified, Rejection> {
     let event = &scope.reader.plan().event;
     let text = |template: &Option<Template>| -> Result<(Option<Vec<u8>>, bool), Rejection> {
         scope.is_signed.set(true);
@@ -140,7 +141,7 @@ fn read_event(scope: &Scope<'_, '_>, proof: &Proof<'_>) -> Result<Verified, Reje
     };
     let id = id.map(|value| DeliveryId { value: lossy(value), is_signed: id_is_signed });
     let fingerprint = if id.as_ref().is_some_and(|id| id.is_signed) { None } else { fingerprint(scope, proof)? };
-    Ok(Verified { event: r#type.map(lossy), id, time, fingerprint, keys: proof.keys.clone() })
+    Ok(Verified { event: r#type.map(lossy), id, time, fingerprint, keys })
 }
 
 /// A digest of what is signed save the time.

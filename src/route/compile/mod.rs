@@ -257,7 +257,7 @@ fn finish(source: Source<'_>, work: Work<'_>, settings: &Settings, handles: &Han
     let Work { path, url, verification, scheme, resolved, parts, target, problems } = work;
     let is_accepted = problems.iter().all(|problem| problem.condition != ConditionType::Accepted);
     let Resolved { keyring, trimmed_keyring, names, in_use, notes, problems: _ } = resolved;
-    let armed = scheme.as_ref().filter(|scheme| scheme.is_armed(&keyring));
+    let armed = scheme.as_ref().filter(|_| keyring.is_armed());
     let owns_path_token = scheme.as_ref().is_none_or(Scheme::owns_path_token);
     let is_unverified = verification.is_some_and(|verification| verification.none.is_some());
     // What NATS takes is no limit where the rest goes elsewhere.

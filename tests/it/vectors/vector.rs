@@ -204,7 +204,7 @@ impl Vector {
     pub fn keyring(&self, scheme: &Scheme) -> Keyring {
         let (keys, faults) = scheme.keyring(self.keys());
         assert!(faults.is_empty(), "{}: {faults:?}", self.file);
-        assert!(scheme.is_armed(&keys), "{}: no family has a key", self.file);
+        assert!(keys.is_armed(), "{}: no family has a key", self.file);
         keys
     }
 

@@ -89,7 +89,7 @@ fn generated(case: &Case, private: &str, public: &str) -> Option<Pair> {
         signing.push(half(&seed.unwrap_or_else(|| private.to_owned())));
     }
     let (verifying, faults) = scheme.keyring(verifying);
-    if !faults.is_empty() || !scheme.is_armed(&verifying) {
+    if !faults.is_empty() || !verifying.is_armed() {
         return None;
     }
     let (signing, faults) = scheme.signing_keyring(signing);
