@@ -35,14 +35,6 @@ struct Slot<'a> {
     is_complete: bool,
 }
 
-/// How much a pointer had found at some moment.
-#[derive(Clone, Copy)]
-pub(super) struct Mark {
-    matches: usize,
-    items: usize,
-    is_complete: bool,
-}
-
 impl<'a> Found<'a> {
     /// The values that the pointer `index` found, in their order.
     pub(crate) fn values(&self, index: usize) -> &[Match<'a>] {
@@ -107,26 +99,10 @@ impl<'a> Found<'a> {
         }
     }
 
-    pub(super) fn mark(&self, index: usize) -> Mark {
-        self.slots.get(index).map_or(Mark { matches: 0, items: 0, is_complete: true }, |slot| Mark {
-            matches: slot.matches.len(),
-            items: slot.items,
-            is_complete: slot.is_complete,
-        })
-    }
-
-    pub(super) fn reset(&mut self, index: usize, mark: Mark) {
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.matches.truncate(mark.matches);
-            slot.owners.truncate(mark.matches);
-            slot.items = mark.items;
-            slot.is_complete = mark.is_complete;
-        }
-    }
-
-    /// An element is read: the pointer `index` over it, which had found `mark` before, is not complete unless it found more.
-    pub(super) fn expect_more(&mut self, index: usize, mark: Mark) {
-        if let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.matches.len() == mark.matches) {
+    /// An element is read: the pointer `index` over it, which had found `before` values till then, is not complete unless it
+    /// found more.
+    pub(super) fn expect_more(&mut self, index: usize, before: usize) {
+        if let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.matches.len() == before) {
             slot.is_complete = false;
         }
     }
