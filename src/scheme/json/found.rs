@@ -25,20 +25,20 @@ pub(crate) struct Found<'a> {
     root: Root,
 }
 
+/// The values that one pointer found: mostly one, which needs no memory of its own.
+#[derive(Clone, Debug)]
+enum Matches<'a> {
+    None,
+    One(Match<'a>),
+    Many(Vec<Match<'a>>),
+}
+
 /// What one pointer found.
 #[derive(Clone, Debug)]
 struct Slot<'a> {
-    matches: Vec<Match<'a>>,
+    matches: Matches<'a>,
     /// The item that each match belongs to; empty for a pointer without items.
     owners: Vec<usize>,
-    items: usize,
-    is_complete: bool,
-}
-
-/// How much a pointer had found at some moment.
-#[derive(Clone, Copy)]
-pub(super) struct Mark {
-    matches: usize,
     items: usize,
     is_complete: bool,
 }
@@ -46,7 +46,7 @@ pub(super) struct Mark {
 impl<'a> Found<'a> {
     /// The values that the pointer `index` found, in their order.
     pub(crate) fn values(&self, index: usize) -> &[Match<'a>] {
-        self.slots.get(index).map_or(&[], |slot| &slot.matches)
+        self.slots.get(index).map_or(&[], |slot| slot.matches.as_slice())
     }
 
     /// How many items the pointer `index` came by: what its part up to the last `*` found, or the part before
@@ -58,7 +58,7 @@ impl<'a> Found<'a> {
     /// The values that the pointer `index` found in one item, counted from 0.
     pub(crate) fn item_values(&self, index: usize, item: usize) -> impl Iterator<Item = &Match<'a>> {
         let slot = self.slots.get(index);
-        let matches = slot.into_iter().flat_map(|slot| slot.owners.iter().zip(&slot.matches));
+        let matches = slot.into_iter().flat_map(|slot| slot.owners.iter().zip(slot.matches.as_slice()));
         matches.filter_map(move |(owner, found)| (*owner == item).then_some(found))
     }
 
@@ -73,7 +73,7 @@ impl<'a> Found<'a> {
     }
 
     pub(super) fn new(pointers: usize, root: Root) -> Self {
-        let slot = Slot { matches: Vec::new(), owners: Vec::new(), items: 0, is_complete: true };
+        let slot = Slot { matches: Matches::None, owners: Vec::new(), items: 0, is_complete: true };
         Self { slots: vec![slot; pointers], count: 0, root }
     }
 
@@ -107,27 +107,32 @@ impl<'a> Found<'a> {
         }
     }
 
-    pub(super) fn mark(&self, index: usize) -> Mark {
-        self.slots.get(index).map_or(Mark { matches: 0, items: 0, is_complete: true }, |slot| Mark {
-            matches: slot.matches.len(),
-            items: slot.items,
-            is_complete: slot.is_complete,
-        })
-    }
-
-    pub(super) fn reset(&mut self, index: usize, mark: Mark) {
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.matches.truncate(mark.matches);
-            slot.owners.truncate(mark.matches);
-            slot.items = mark.items;
-            slot.is_complete = mark.is_complete;
-        }
-    }
-
-    /// An element is read: the pointer `index` over it, which had found `mark` before, is not complete unless it found more.
-    pub(super) fn expect_more(&mut self, index: usize, mark: Mark) {
-        if let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.matches.len() == mark.matches) {
+    /// An element is read: the pointer `index` over it, which had found `before` values till then, is not complete unless it
+    /// found more.
+    pub(super) fn expect_more(&mut self, index: usize, before: usize) {
+        if let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.matches.as_slice().len() == before) {
             slot.is_complete = false;
         }
+    }
+}
+
+impl<'a> Matches<'a> {
+    fn as_slice(&self) -> &[Match<'a>] {
+        match self {
+            Self::None => &[],
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+
+    fn push(&mut self, found: Match<'a>) {
+        *self = match std::mem::replace(self, Self::None) {
+            Self::None => Self::One(found),
+            Self::One(first) => Self::Many(vec![first, found]),
+            Self::Many(mut many) => {
+                many.push(found);
+                Self::Many(many)
+            }
+        };
     }
 }

@@ -1,6 +1,7 @@
 //! The values at several pointers of a JSON body, found in one pass that checks the whole text and builds no tree.
 
 mod found;
+mod lex;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -10,7 +11,6 @@ use std::borrow::Cow;
 use data_encoding::BASE64_NOPAD;
 
 pub(crate) use self::found::{Found, Root};
-use self::walk::Care;
 use super::matched::Match;
 use super::pointer::{Pointer, Token};
 use super::xml::{self, XmlPath};
@@ -54,9 +54,14 @@ impl Node {
         !self.leaves.is_empty() || self.json.is_some() || self.base64.is_some() || !self.xml.is_empty()
     }
 
-    /// True when pointers go on into an object or a list here.
-    fn is_branch(&self) -> bool {
-        !self.names.is_empty() || self.element.is_some() || !self.first_members.is_empty()
+    /// True when pointers go on into an object here.
+    fn leads_into_object(&self) -> bool {
+        !self.names.is_empty() || !self.first_members.is_empty()
+    }
+
+    /// True when pointers go on into a list here.
+    fn leads_into_list(&self) -> bool {
+        self.element.is_some() || self.names.iter().any(|(_, index, _)| index.is_some())
     }
 }
 
@@ -83,10 +88,7 @@ impl PointerSet {
             _ => Root::Scalar,
         };
         let mut found = Found::new(self.pointers, root);
-        if walk::read(self, text, ROOT, Care::Fast, &mut found, |text| text).is_err() {
-            found = Found::new(self.pointers, root);
-            walk::read(self, text, ROOT, Care::Exact, &mut found, |text| text).map_err(|_| NotJson)?;
-        }
+        walk::read(self, text, ROOT, &mut found, |text| text).ok_or(NotJson)?;
         found.checked()
     }
 
@@ -188,18 +190,12 @@ impl PointerSet {
         }
     }
 
+    /// Takes a text at the node `at` that a step says is JSON. It is checked as a whole first: of a broken one nothing is
+    /// found.
     fn take_json(&self, at: usize, text: &str, found: &mut Found<'_>) {
-        let Some(node) = self.node(at) else { return };
-        for care in [Care::Fast, Care::Exact] {
-            let before: Vec<_> = node.below.iter().map(|pointer| found.mark(*pointer)).collect();
-            if walk::read(self, text, at, care, found, own).is_ok() {
-                return;
-            }
-            for (pointer, mark) in node.below.iter().zip(before) {
-                found.reset(*pointer, mark);
-            }
+        if !lex::is_json(text) || walk::read(self, text, at, found, own).is_none() {
+            found.unreadable(self.node(at));
         }
-        found.unreadable(Some(node));
     }
 }
 

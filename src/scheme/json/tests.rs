@@ -1,4 +1,7 @@
+use fastrand::Rng;
 use serde::de::IgnoredAny;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::found::MATCHES_MAX;
 use super::*;
@@ -215,6 +218,26 @@ fn what_is_not_json_is_refused_wherever_it_stands() {
         "\u{feff}\u{feff}{}",
         "{\"a\":{\"b\":tru}}",
         "{\"x\":{\"y\":[1,}}",
+        "{,}",
+        "[,1]",
+        "{\"a\" 1}",
+        "{\"a\":1 \"b\":2}",
+        "{\"a\":1]",
+        "[1}",
+        "-01",
+        "1.e5",
+        "1e+",
+        "-Infinity",
+        "nul",
+        "TRUE",
+        "\"\\ud80\"",
+        "\"\\u00g0\"",
+        "\"a\\",
+        "{\"a\\\":1}",
+        "\u{b}1",
+        "{}\u{feff}",
+        "{}\u{a0}",
+        "{}\0",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -266,4 +289,169 @@ fn more_values_than_the_bound_are_refused() {
     let set = set(&["/*"]);
     assert_eq!(set.scan(many(MATCHES_MAX).as_bytes()).unwrap().values(0).len(), MATCHES_MAX);
     assert!(set.scan(many(MATCHES_MAX + 1).as_bytes()).is_err());
+}
+
+#[test]
+fn what_ends_a_string_is_seen_at_every_place() {
+    for length in 0..40 {
+        for at in 0..=length {
+            let with = |middle: &str| format!("[\"{}{middle}{}\", 1]", "x".repeat(at), "y".repeat(length - at));
+            for middle in ["", "\u{7f}", "é", "\u{10ffff}", "!", "#", "[", "]", " ", "\\\"", "\\\\", "\\u0000"] {
+                let text = with(middle);
+                let expected = serde_json::from_str::<(String, u8)>(&text).unwrap().0;
+                assert_eq!(values(&text, "/0"), [expected], "{text}");
+                assert!(set(&[]).scan(text.as_bytes()).is_ok(), "{text}");
+            }
+            for middle in
+                (0..b' ').map(|byte| char::from(byte).to_string()).chain(["\"", "\\", "\\é"].map(str::to_owned))
+            {
+                // An escape of what follows, where that is a quote or nothing that can be escaped, is an error as well.
+                let text = with(&middle);
+                for pointers in [&[][..], &["/0"]] {
+                    assert!(set(pointers).scan(text.as_bytes()).is_err(), "{text:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn brackets_match_at_every_depth() {
+    for depth in [1, 2, 63, 64, 65, 127, 128, 129, 130, 200] {
+        let is_object = |level: usize| level % 3 == 1;
+        let opened: String = (0..depth).map(|level| if is_object(level) { "{\"a\":" } else { "[" }).collect();
+        let closed: String = (0..depth).rev().map(|level| if is_object(level) { '}' } else { ']' }).collect();
+        for pointers in [&[][..], &["/0/a/0"]] {
+            let is_json = |closed: &str| set(pointers).scan(format!("{opened}1{closed}").as_bytes()).is_ok();
+            assert!(is_json(&closed), "{depth}");
+            for at in 0..depth {
+                let other = if &closed[at..=at] == "}" { "]" } else { "}" };
+                assert!(!is_json(&format!("{}{other}{}", &closed[..at], &closed[at + 1..])), "{depth} {at}");
+                assert!(!is_json(&format!("{}{}", &closed[..at], &closed[at + 1..])), "{depth} {at}");
+            }
+        }
+    }
+}
+
+const NAMES: [&str; 8] = ["a", "b", "0", "1", "", "é", "a/b", "quite a long name"];
+const TOKENS: [&str; 10] = ["/a", "/b", "/0", "/1", "/01", "/", "/é", "/a~1b", "/quite a long name", "/*"];
+const PLAIN: [&str; 14] = [
+    "null",
+    "true",
+    "false",
+    "0",
+    "-7",
+    "18446744073709551615",
+    "1.5",
+    r#""""#,
+    r#""x""#,
+    r#""[{,:""#,
+    r#""\n\"\\""#,
+    r#""\u00e9\ud83d\ude00 é""#,
+    r#""a text that is longer than a few words""#,
+    r#""{\"a\":1}""#,
+];
+
+fn blank(random: &mut Rng) -> &'static str {
+    random.choice(["", "", "", " ", "\n", "\t\r\n  "]).unwrap()
+}
+
+/// A JSON text without a name that is there twice and without a number that a float would change.
+fn document(random: &mut Rng, depth: usize) -> String {
+    let is_object = random.bool();
+    if depth == 0 || random.u8(..4) == 0 {
+        return (*random.choice(&PLAIN).unwrap()).to_owned();
+    }
+    let mut names = NAMES;
+    random.shuffle(&mut names);
+    let count = random.usize(..=NAMES.len());
+    let items = names.iter().take(count).map(|name| {
+        let [before, after] = [blank(random), blank(random)];
+        let value = document(random, depth - 1);
+        let name = if random.bool() { (*name).to_owned() } else { name.replace('a', r"\u0061") };
+        if is_object {
+            format!("{before}\"{name}\"{after}:{before}{value}{after}")
+        } else {
+            format!("{before}{value}{after}")
+        }
+    });
+    let items = items.collect::<Vec<_>>().join(",");
+    if is_object { format!("{{{items}}}") } else { format!("[{items}]") }
+}
+
+/// The values at a pointer's tokens, as [`show`] shows them.
+fn walk_tree(value: &Value, tokens: &[&str]) -> Vec<String> {
+    let Some((token, rest)) = tokens.split_first() else {
+        return vec![match value {
+            Value::Null => "(null)".to_owned(),
+            Value::String(text) => text.clone(),
+            Value::Object(_) | Value::Array(_) => "(composite)".to_owned(),
+            Value::Bool(_) | Value::Number(_) => value.to_string(),
+        }];
+    };
+    let name = token[1..].replace("~1", "/");
+    match value {
+        Value::Array(elements) if *token == "/*" => {
+            elements.iter().flat_map(|element| walk_tree(element, rest)).collect()
+        }
+        Value::Array(elements) => {
+            let index = name.parse::<usize>().ok().filter(|index| index.to_string() == name);
+            index.and_then(|index| elements.get(index)).map_or_else(Vec::new, |element| walk_tree(element, rest))
+        }
+        Value::Object(members) => members.get(&name).map_or_else(Vec::new, |member| walk_tree(member, rest)),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn values_are_those_of_a_tree() {
+    let mut hits = 0;
+    for seed in 0..1500 {
+        let random = &mut Rng::with_seed(seed);
+        let text = document(random, 4);
+        let tree: Value = serde_json::from_str(&text).unwrap();
+        let paths: [Vec<&str>; 6] =
+            std::array::from_fn(|_| (0..random.usize(..4)).map(|_| *random.choice(&TOKENS).unwrap()).collect());
+        let set = set(&paths.each_ref().map(|path| path.concat()).each_ref().map(String::as_str));
+        let found = set.scan(text.as_bytes()).unwrap();
+        for (index, path) in paths.iter().enumerate() {
+            let expected = walk_tree(&tree, path);
+            hits += usize::from(!path.is_empty() && !expected.is_empty());
+            assert_eq!(show(&found, index), expected, "seed {seed}: {path:?} in {text}");
+        }
+    }
+    assert!(hits > 500, "{hits}");
+}
+
+/// A few bytes changed, taken away, put in or exchanged, or the end cut off.
+fn mutate(random: &mut Rng, text: &mut Vec<u8>) {
+    const BYTES: &[u8] = b"\"\\{}[],:0 e-tnu.+1E\0\n\x1f\x7f\x80\xc3\xa9";
+    for _ in 0..random.usize(1..4) {
+        let [at, other] = [0; 2].map(|_| random.usize(..text.len()));
+        let byte = *random.choice(BYTES).unwrap();
+        match random.u8(..5) {
+            0 => text[at] = byte,
+            1 => text.insert(at, byte),
+            2 => text.swap(at, other),
+            3 if text.len() > 1 => drop(text.remove(at)),
+            _ => text.truncate(at.max(1)),
+        }
+    }
+}
+
+#[test]
+fn a_mutated_text_is_json_exactly_when_serde_json_says_so() {
+    let sets = [set(&[]), set(&["/a", "/*/a", "/0/b"]), set(&["", "/a/!json/a", "/*/*", "/b/*/1"])];
+    let mut accepted = 0;
+    for seed in 0..6000 {
+        let random = &mut Rng::with_seed(seed);
+        let mut text = document(random, 3).into_bytes();
+        mutate(random, &mut text);
+        let is_json = std::str::from_utf8(&text).is_ok_and(|text| serde_json::from_str::<&RawValue>(text).is_ok());
+        accepted += usize::from(is_json);
+        for set in &sets {
+            assert_eq!(set.scan(&text).is_ok(), is_json, "seed {seed}: {}", String::from_utf8_lossy(&text));
+        }
+    }
+    assert!((600..5400).contains(&accepted), "{accepted}");
 }

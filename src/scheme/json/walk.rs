@@ -1,53 +1,185 @@
-//! The pass over one JSON text.
+//! The pass over one JSON text: what no pointer leads through is passed over, the rest is gone into.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
 
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize as _, Deserializer};
-use serde_json::value::RawValue;
-
 use super::found::Found;
+use super::lex::{self, Container, Step, Text};
 use super::{Node, PointerSet};
 use crate::scheme::matched::Match;
 
-/// How a text is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Care {
-    /// In one pass. A number beyond a float's range or half a surrogate pair on the way to a value makes it fail, although both
-    /// are JSON.
-    Fast,
-    /// The text is checked first, then each value on the way before it is gone into.
-    Exact,
-}
+/// Room for the nodes that are active at a time; more is made where pointers are deeper.
+const STACK_USUAL: usize = 16;
 
-/// Reads one JSON text with the pointers that lead to or through the node `at`.
+/// Reads one JSON text with the pointers that lead to or through the node `at`; `None` when it is not JSON.
 pub(super) fn read<'t, 'a>(
     set: &PointerSet,
     text: &'t str,
     at: usize,
-    care: Care,
     found: &mut Found<'a>,
     keep: fn(Cow<'t, str>) -> Cow<'a, str>,
-) -> serde_json::Result<()> {
-    let mut scan = Scan { set, stack: vec![at], care, found, keep };
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    ValueSeed { scan: &mut scan, active: 0..1 }.deserialize(&mut deserializer)?;
-    deserializer.end()
+) -> Option<()> {
+    let mut stack = Vec::with_capacity(STACK_USUAL);
+    stack.push(at);
+    let mut walk = Walk { set, text, stack, found, keep };
+    let end = walk.value(lex::space_end(text.as_bytes(), 0), 0..1)?;
+    (lex::space_end(text.as_bytes(), end) == text.len()).then_some(())
 }
 
-/// A pass over one JSON text.
-struct Scan<'s, 't, 'a> {
+/// A pass over one JSON text. It calls itself for each token of a pointer at most.
+struct Walk<'s, 't, 'a> {
     set: &'s PointerSet,
+    text: &'t str,
     /// The nodes that are active for the value at hand, behind those of the values around it.
     stack: Vec<usize>,
-    care: Care,
     found: &'s mut Found<'a>,
     keep: fn(Cow<'t, str>) -> Cow<'a, str>,
 }
 
-impl<'s, 't> Scan<'s, 't, '_> {
+impl<'s, 't, 'a> Walk<'s, 't, 'a> {
+    /// Reads the value that begins at `at`, at which `active` are the active nodes, and gives the place behind it.
+    #[inline]
+    fn value(&mut self, at: usize, active: Range<usize>) -> Option<usize> {
+        if active.is_empty() { lex::value_end(self.text.as_bytes(), at) } else { self.active_value(at, active) }
+    }
+
+    fn active_value(&mut self, at: usize, active: Range<usize>) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        for node in active.clone() {
+            self.found.enter(self.node(node));
+        }
+        match bytes.get(at)? {
+            b'{' => {
+                self.take(&active, &Match::Composite);
+                if self.any(&active, Node::leads_into_object) {
+                    return self.object(at, &active);
+                }
+                lex::value_end(bytes, at)
+            }
+            b'[' => {
+                self.take(&active, &Match::Composite);
+                if self.any(&active, Node::leads_into_list) {
+                    return self.list(at, &active);
+                }
+                lex::value_end(bytes, at)
+            }
+            b'"' if self.any(&active, Node::is_leaf) => {
+                let (text, end) = lex::string(self.text, at)?;
+                self.take_text(&active, text);
+                Some(end)
+            }
+            byte => {
+                let end = lex::plain_value_end(bytes, at)?;
+                if self.any(&active, Node::is_leaf) {
+                    let source = self.text.get(at..end)?;
+                    let value = if *byte == b'n' { Match::Null } else { Match::Scalar((self.keep)(source.into())) };
+                    self.take(&active, &value);
+                }
+                Some(end)
+            }
+        }
+    }
+
+    fn object(&mut self, at: usize, active: &Range<usize>) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let nodes = active.clone().filter_map(|at| self.node(at));
+        let mut wanted: Vec<_> = nodes.flat_map(|node| &node.first_members).collect();
+        let mut step = lex::first(bytes, at, Container::Object)?;
+        loop {
+            let item = match step {
+                Step::Item(item) => item,
+                Step::End(end) => return Some(end),
+            };
+            let (name, end) = lex::string(self.text, item)?;
+            let name = name.decode();
+            if !wanted.is_empty() {
+                self.take_name(&mut wanted, name.as_deref());
+            }
+            let next = self.descend(active, |node| {
+                let name = name.as_ref()?;
+                node.names.iter().find(|(known, ..)| known == name).map(|(_, _, next)| *next)
+            });
+            let start = next.start;
+            let end = self.value(lex::name_end(bytes, end)?, next)?;
+            self.stack.truncate(start);
+            step = lex::next(bytes, end, Container::Object)?;
+        }
+    }
+
+    fn list(&mut self, at: usize, active: &Range<usize>) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        // The pointers over `*`, and how much each had found before the element at hand.
+        let elements = active.clone().filter_map(|at| self.set.node(self.node(at)?.element?));
+        let mut over: Vec<(usize, usize)> =
+            elements.flat_map(|node| &node.below).map(|pointer| (*pointer, 0)).collect();
+        let mut step = lex::first(bytes, at, Container::List)?;
+        let mut index = 0;
+        loop {
+            let item = match step {
+                Step::Item(item) => item,
+                Step::End(end) => return Some(end),
+            };
+            for (pointer, before) in &mut over {
+                *before = self.found.values(*pointer).len();
+            }
+            let next = self.descend(active, |node| {
+                let by_index = node.names.iter().find(|(_, known, _)| *known == Some(index)).map(|(_, _, next)| *next);
+                node.element.into_iter().chain(by_index)
+            });
+            let start = next.start;
+            let end = self.value(item, next)?;
+            self.stack.truncate(start);
+            for (pointer, before) in &over {
+                self.found.expect_more(*pointer, *before);
+            }
+            step = lex::next(bytes, end, Container::List)?;
+            index += 1;
+        }
+    }
+
+    /// Puts the nodes that follow from `active` by `next` on the stack, active for the value that comes.
+    fn descend<I: IntoIterator<Item = usize>>(
+        &mut self,
+        active: &Range<usize>,
+        next: impl Fn(&'s Node) -> I,
+    ) -> Range<usize> {
+        let start = self.stack.len();
+        for at in active.clone() {
+            if let Some(node) = self.node(at) {
+                self.stack.extend(next(node));
+            }
+        }
+        start..self.stack.len()
+    }
+
+    /// Keeps a value other than a string for the pointers that end at it.
+    fn take(&mut self, active: &Range<usize>, value: &Match<'a>) {
+        for at in active.clone() {
+            for pointer in self.node(at).into_iter().flat_map(|node| &node.leaves) {
+                self.found.push(*pointer, value.clone());
+            }
+        }
+    }
+
+    /// Keeps a member's name for the pointers that want the first one but some, which then want no more.
+    fn take_name(&mut self, wanted: &mut Vec<&(Vec<String>, usize)>, name: Option<&str>) {
+        wanted.retain(|(except, pointer)| {
+            let is_passed_over = name.is_some_and(|name| except.iter().any(|except| except == name));
+            if !is_passed_over {
+                let name = name.map(|name| Match::Scalar(name.to_owned().into()));
+                self.found.push(*pointer, name.unwrap_or(Match::Composite));
+            }
+            is_passed_over
+        });
+    }
+
+    fn take_text(&mut self, active: &Range<usize>, text: Text<'t>) {
+        let text = text.decode();
+        for index in self.stack.get(active.clone()).into_iter().flatten() {
+            self.set.take_text(*index, text.clone(), self.found, self.keep);
+        }
+    }
+
     /// The node at a place of the stack.
     fn node(&self, at: usize) -> Option<&'s Node> {
         self.set.node(*self.stack.get(at)?)
@@ -56,202 +188,4 @@ impl<'s, 't> Scan<'s, 't, '_> {
     fn any(&self, active: &Range<usize>, is: fn(&Node) -> bool) -> bool {
         active.clone().any(|at| self.node(at).is_some_and(is))
     }
-
-    /// Puts the nodes that follow from `active` by `next` on the stack, active for the value that comes.
-    fn descend(&mut self, active: &Range<usize>, next: impl Fn(&Node) -> [Option<usize>; 2]) -> Range<usize> {
-        let start = self.stack.len();
-        for at in active.clone() {
-            let Some(node) = self.node(at) else { continue };
-            for next in next(node).into_iter().flatten() {
-                self.stack.push(next);
-            }
-        }
-        start..self.stack.len()
-    }
-
-    /// Takes a value that pointers end at, or that steps lead into, or, with [`Care::Exact`], any.
-    fn take(&mut self, raw: &'t str, active: &Range<usize>) -> serde_json::Result<()> {
-        let value = match raw.as_bytes().first() {
-            Some(b'"') => {
-                let text = unescape(raw);
-                for index in self.stack.get(active.clone()).into_iter().flatten() {
-                    self.set.take_text(*index, text.clone(), self.found, self.keep);
-                }
-                return Ok(());
-            }
-            Some(b'{' | b'[') => Match::Composite,
-            Some(b'n') => Match::Null,
-            _ => Match::Scalar((self.keep)(Cow::Borrowed(raw))),
-        };
-        for at in active.clone() {
-            for pointer in self.node(at).into_iter().flat_map(|node| &node.leaves) {
-                self.found.push(*pointer, value.clone());
-            }
-        }
-        if raw.starts_with(['{', '[']) && self.any(active, Node::is_branch) {
-            let mut deserializer = serde_json::Deserializer::from_str(raw);
-            deserializer.deserialize_any(Branch { scan: self, active: active.clone() })?;
-        }
-        Ok(())
-    }
-}
-
-/// Reads one value, at which `active` are the active nodes.
-struct ValueSeed<'x, 's, 't, 'a> {
-    scan: &'x mut Scan<'s, 't, 'a>,
-    active: Range<usize>,
-}
-
-impl<'t> DeserializeSeed<'t> for ValueSeed<'_, '_, 't, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.active.is_empty() {
-            return IgnoredAny::deserialize(deserializer).map(|_| ());
-        }
-        for at in self.active.clone() {
-            self.scan.found.enter(self.scan.node(at));
-        }
-        if self.scan.care == Care::Exact || self.scan.any(&self.active, Node::is_leaf) {
-            let raw = <&RawValue>::deserialize(deserializer)?.get();
-            return self.scan.take(raw, &self.active).map_err(serde::de::Error::custom);
-        }
-        deserializer.deserialize_any(Branch { scan: self.scan, active: self.active })
-    }
-}
-
-/// Goes into an object or a list; there is nothing for anyone in other values.
-struct Branch<'x, 's, 't, 'a> {
-    scan: &'x mut Scan<'s, 't, 'a>,
-    active: Range<usize>,
-}
-
-impl<'t> Visitor<'t> for Branch<'_, '_, 't, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { scan, active } = self;
-        let nodes = active.clone().filter_map(|at| scan.node(at));
-        let mut wanted: Vec<_> = nodes.flat_map(|node| &node.first_members).collect();
-        while let Some(name) = map.next_key_seed(NameSeed { care: scan.care })? {
-            wanted.retain(|(except, pointer)| {
-                let is_passed_over = except.iter().any(|except| except.as_bytes() == &*name);
-                if !is_passed_over {
-                    let name = String::from_utf8(name.to_vec());
-                    scan.found.push(*pointer, name.map_or(Match::Composite, |name| Match::Scalar(name.into())));
-                }
-                is_passed_over
-            });
-            let next = scan.descend(&active, |node| {
-                let next = node.names.iter().find(|(known, ..)| known.as_bytes() == &*name).map(|(_, _, next)| *next);
-                [next, None]
-            });
-            let start = next.start;
-            map.next_value_seed(ValueSeed { scan: &mut *scan, active: next })?;
-            scan.stack.truncate(start);
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'t>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Self { scan, active } = self;
-        // The pointers over `*`, and what they have found before the element at hand.
-        let elements = active.clone().filter_map(|at| scan.set.node(scan.node(at)?.element?));
-        let over: Vec<usize> = elements.flat_map(|node| node.below.iter().copied()).collect();
-        let mut marks = Vec::with_capacity(over.len());
-        for index in 0.. {
-            let next = scan.descend(&active, |node| {
-                let by_index = node.names.iter().find(|(_, known, _)| *known == Some(index)).map(|(_, _, next)| *next);
-                [node.element, by_index]
-            });
-            marks.clear();
-            marks.extend(over.iter().map(|pointer| scan.found.mark(*pointer)));
-            let start = next.start;
-            let element = seq.next_element_seed(ValueSeed { scan: &mut *scan, active: next })?;
-            scan.stack.truncate(start);
-            if element.is_none() {
-                break;
-            }
-            for (pointer, mark) in over.iter().zip(&marks) {
-                scan.found.expect_more(*pointer, *mark);
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-}
-
-/// Reads a member's name. With half a surrogate pair, which JSON's grammar lets through, it is not UTF-8 and can be had as
-/// bytes only; that way doesn't see bare control characters, so it serves where the text is known to be JSON.
-struct NameSeed {
-    care: Care,
-}
-
-impl<'t> DeserializeSeed<'t> for NameSeed {
-    type Value = Cow<'t, [u8]>;
-
-    fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        match self.care {
-            Care::Fast => deserializer.deserialize_str(self),
-            Care::Exact => deserializer.deserialize_bytes(self),
-        }
-    }
-}
-
-impl<'t> Visitor<'t> for NameSeed {
-    type Value = Cow<'t, [u8]>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_borrowed_str<E>(self, name: &'t str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name.as_bytes()))
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.as_bytes().to_owned()))
-    }
-
-    fn visit_borrowed_bytes<E>(self, name: &'t [u8]) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_bytes<E>(self, name: &[u8]) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_owned()))
-    }
-}
-
-fn unescape(raw: &str) -> Option<Cow<'_, str>> {
-    if raw.contains('\\') {
-        return serde_json::from_str(raw).ok().map(Cow::Owned);
-    }
-    raw.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed)
 }
