@@ -80,28 +80,32 @@ impl Done {
 }
 
 /// Handles one request from its head to its answer.
-pub(super) async fn handle<P: Publish>(
+pub(super) fn handle<P: Publish>(
     worker: Rc<Worker<P>>,
-    connection: Rc<Connection>,
+    connection: &Rc<Connection>,
     request: Request<Incoming>,
-) -> Result<Answer, Infallible> {
+) -> impl Future<Output = Result<Answer, Infallible>> + use<P> {
     let version = request.version();
     let exchange = connection.begin(version);
     let (parts, mut body) = request.into_parts();
-    let shared = &worker.shared;
-    let client = shared.trust.client(connection.peer, &parts.headers);
-    let mut tally = Some(Tally::begin(shared, exchange.began, client));
+    let client = worker.shared.trust.client(connection.peer, &parts.headers);
+    let mut tally = Some(Tally::begin(&worker.shared, exchange.began, client));
     let mut call = Call { parts, has_path_token: false, began: exchange.began };
-    let delivering = deliver(&worker, &exchange, &mut call, &mut body, &mut tally, client);
-    let result = AssertUnwindSafe(delivering).catch_unwind().await.unwrap_or(Err(Refusal::Internal));
-    let result = result.map_err(|refusal| limit_refusals(shared, client, refusal));
-    if let Some(tally) = tally {
-        tally.finish(&result);
+    // Begun outside, and awaited where it is made: what a future moves about inside of it, it has room for twice.
+    async move {
+        let result =
+            AssertUnwindSafe(deliver(&worker, &exchange, &mut call, &mut body, &mut tally, client)).catch_unwind().await;
+        let shared = &worker.shared;
+        let result = result.unwrap_or(Err(Refusal::Internal));
+        let result = result.map_err(|refusal| limit_refusals(shared, client, refusal));
+        if let Some(tally) = tally {
+            tally.finish(&result);
+        }
+        let is_last = shared.is_draining.load(Ordering::Relaxed) || !body.is_end_stream();
+        // HTTP/2 has no such header: it ends streams and connections by frames.
+        let is_told = is_last && version != Version::HTTP_2;
+        Ok(reply::answer(result, if is_told { reply::Connection::Close } else { reply::Connection::Keep }))
     }
-    let is_last = shared.is_draining.load(Ordering::Relaxed) || !body.is_end_stream();
-    // HTTP/2 has no such header: it ends streams and connections by frames.
-    let is_told = is_last && version != Version::HTTP_2;
-    Ok(reply::answer(result, if is_told { reply::Connection::Close } else { reply::Connection::Keep }))
 }
 
 /// The pipeline. Nothing but the path and the sizes is looked at before the signature is right; whoever publishes takes
@@ -153,8 +157,8 @@ async fn deliver<P: Publish>(
         Judged::Greeting(reply) => Box::pin(confirm(shared, &route, serving, exchange.began, reply)).await,
         Judged::Filtered => Ok(Done::Filtered { reply: serving.scheme.answer().cloned() }),
         Judged::Event(event) => {
-            let (time_limit, reply) = (serving.time_limit, serving.scheme.answer().cloned());
-            publish(Rc::clone(worker), route, (exchange.began, time_limit), event, reply, tally.take()).await
+            let time_limit = serving.time_limit;
+            publish(Rc::clone(worker), route, (exchange.began, time_limit), event, tally.take()).await
         }
     }
 }
@@ -404,7 +408,6 @@ fn publish<P: Publish>(
     route: Arc<Route>,
     (began, time_limit): (Instant, Duration),
     mut event: Event,
-    reply: Option<Reply>,
     mut tally: Option<Tally>,
 ) -> Unstoppable<P, impl Future<Output = Result<Done, Refusal>>> {
     if let Some(tally) = &mut tally {
@@ -420,6 +423,10 @@ fn publish<P: Publish>(
                     Kept::InStream(stored) if stored.is_duplicate => Outcome::Duplicate,
                     Kept::InStream(_) => Outcome::Stored,
                     Kept::Spooled => Outcome::Spooled,
+                };
+                let reply = match &route.state {
+                    State::Open(serving) => serving.scheme.answer().cloned(),
+                    State::Suspended | State::Closed => None,
                 };
                 Ok(Done::Stored { outcome, id, reply })
             }

@@ -140,6 +140,11 @@ impl Grant {
         if self.draw(bytes).is_ok() {
             return Ok(());
         }
+        // Boxed, so that the many that find room need none for the wait.
+        Box::pin(self.evict_and_draw(bytes, own)).await
+    }
+
+    async fn evict_and_draw(&mut self, bytes: u64, own: Option<&Ticket>) -> Result<(), Spent> {
         let memory = Arc::clone(&self.memory);
         let deadline = Instant::now() + WAIT_MAX;
         let _waiting = Waiting::begin(&memory.waiting);

@@ -66,14 +66,14 @@ pub trait Publish: Clone + 'static {
 }
 
 impl Publish for Publisher {
-    async fn publish(
+    fn publish(
         &self,
         event: Event,
         usage: &Usage,
         began: Instant,
         time_limit: Duration,
-    ) -> Result<Kept, NotStored> {
-        Self::publish(self, event, usage, began, time_limit).await
+    ) -> impl Future<Output = Result<Kept, NotStored>> {
+        Self::publish(self, event, usage, began, time_limit)
     }
 
     async fn drain(&self, deadline: Instant) {

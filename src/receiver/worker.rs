@@ -193,7 +193,7 @@ enum Ended {
 /// Drives HTTP on a connection within its time limits.
 async fn drive<P: Publish>(worker: &Rc<Worker<P>>, connection: &Rc<Connection>) -> Ended {
     // Boxed, since HTTP sets room for it aside from the start, and most of a connection's time there is no request.
-    let service = service_fn(|request| Box::pin(handle(Rc::clone(worker), Rc::clone(connection), request)));
+    let service = service_fn(|request| Box::pin(handle(Rc::clone(worker), connection, request)));
     let wire = TokioIo::new(Wire(Rc::clone(connection)));
     match &worker.protocol {
         Protocol::Http1(http) => keep_time(connection, pin!(http.serve_connection(wire, service)), |_| {}).await,

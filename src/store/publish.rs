@@ -112,15 +112,24 @@ impl Publisher {
     ///
     /// # Errors
     /// Why the event is not known to be stored.
-    pub async fn publish(
+    pub fn publish(
         &self,
         event: Event,
         usage: &Usage,
         began: Instant,
         time_limit: Duration,
+    ) -> impl Future<Output = Result<Kept, NotStored>> {
+        self.keep(Outgoing::from(event), usage, began, time_limit)
+    }
+
+    async fn keep(
+        &self,
+        mut outgoing: Outgoing,
+        usage: &Usage,
+        began: Instant,
+        time_limit: Duration,
     ) -> Result<Kept, NotStored> {
         let spool = self.0.shared.spool.as_ref();
-        let mut outgoing = Outgoing::from(event);
         let (limit, patient) = match spool {
             None if time_limit >= PATIENT_FROM => (time_limit, Patient::Yes),
             None => (time_limit, Patient::No),
@@ -310,27 +319,23 @@ impl Publisher {
         let (subject, headers) = (outgoing.subject.clone(), outgoing.headers.to_map());
         let reply_to = format!("{inbox}.{}", pending.number());
         let payload = if outgoing.large.is_none() { outgoing.payload.clone() } else { Bytes::new() };
-        let exchange = async {
-            let sending = link.client.publish_with_reply_and_headers(subject, reply_to, headers, payload);
-            tokio::select! {
-                biased;
-                sent = sending => sent.map_err(|error| error.kind())?,
-                // What is queued for a connection that takes no more has its time as well.
-                reply = pending.reply() => return Ok(reply),
-            }
-            Ok(pending.reply().await)
+        let reply = tokio::select! {
+            biased;
+            sent = link.client.publish_with_reply_and_headers(subject, reply_to, headers, payload) => match sent {
+                Ok(()) => pending.reply().await,
+                Err(error) => {
+                    gate.unsaid(pass);
+                    return Attempt::Failed(match error.kind() {
+                        PublishErrorKind::MaxPayloadExceeded => too_large(link.client.max_payload()),
+                        // The client has ended, or takes the subject for none: neither passes.
+                        PublishErrorKind::Send | PublishErrorKind::InvalidSubject => NotStored::Disconnected,
+                    });
+                }
+            },
+            // What is queued for a connection that takes no more has its time as well.
+            reply = pending.reply() => reply,
         };
-        match exchange.await {
-            Ok(reply) => self.settle(reply, outgoing, gate, pass),
-            Err(error) => {
-                gate.unsaid(pass);
-                Attempt::Failed(match error {
-                    PublishErrorKind::MaxPayloadExceeded => too_large(link.client.max_payload()),
-                    // The client has ended, or takes the subject for none: neither passes.
-                    PublishErrorKind::Send | PublishErrorKind::InvalidSubject => NotStored::Disconnected,
-                })
-            }
-        }
+        self.settle(reply, outgoing, gate, pass)
     }
 
     fn settle(&self, reply: Reply, outgoing: &mut Outgoing, gate: &Gate, pass: Pass) -> Attempt {
