@@ -93,8 +93,9 @@ pub(super) fn handle<P: Publish>(
     let mut call = Call { parts, has_path_token: false, began: exchange.began };
     // Begun outside, and awaited where it is made: what a future moves about inside of it, it has room for twice.
     async move {
-        let result =
-            AssertUnwindSafe(deliver(&worker, &exchange, &mut call, &mut body, &mut tally, client)).catch_unwind().await;
+        let result = AssertUnwindSafe(deliver(&worker, &exchange, &mut call, &mut body, &mut tally, client))
+            .catch_unwind()
+            .await;
         let shared = &worker.shared;
         let result = result.unwrap_or(Err(Refusal::Internal));
         let result = result.map_err(|refusal| limit_refusals(shared, client, refusal));
