@@ -415,8 +415,7 @@ fn publish<P: Publish>(
         tally.publish(&mut event);
     }
     let publisher = worker.publisher.clone();
-    // The message has it among its headers.
-    let id = std::mem::take(&mut event.id);
+    let id = event.id.clone();
     let publishing = async move {
         let result = match publisher.publish(event, &route.usage, began, time_limit).await {
             Ok(kept) => {
